@@ -1,0 +1,128 @@
+"""Features, segments and training examples: what is known about listeners and contexts at the end of a date."""
+
+from __future__ import annotations
+
+from jobs.contracts.events import DATE, DEVICES, EVENT_TS, KNOWN_TS, LISTENER, one_of
+from jobs.features import MEASURES, USER
+from jobs.features.rhythm import DAYPARTS
+from jobs.segments import SEGMENTS
+from validation.contract import Column, Expectation, Purpose, Rule, Table
+
+USER_DAYS = Table(
+    "features.user_days",
+    "one listener's countable acts on one date, as far as they were known by `known_date`",
+    ("date", "listener_id", "known_date"),
+    (
+        DATE,
+        LISTENER,
+        Column("known_date", "date", "UTC date on which these acts became known", required=True),
+        *(Column(m.name, "bigint", f"{m.meaning} that day", required=True) for m in MEASURES),
+    ),
+    Purpose.CONTENT,
+    retention_days=400,
+    rules=(
+        Rule("not_known_before", "known_date >= date", "nothing is known before it happens"),
+        Rule("counts_add_up", "skips <= judged AND judged <= plays AND completes <= timed", "parts are no larger than the whole"),
+        Rule("no_negative", "least(" + ", ".join(m.name for m in MEASURES) + ") >= 0", "counts are not negative"),
+    ),
+)
+
+RATES = tuple(f.name for f in USER if "_share" in f.name or "share_" in f.name or "_rate" in f.name)
+
+USER_FEATURES = Table(
+    "features.user_features",
+    "one listener with a play in the last 90 days, over trailing windows ending with the date; serves decisions from the next day",
+    ("date", "listener_id"),
+    (
+        Column("date", "date", "last day of the windows (UTC)", required=True),
+        LISTENER,
+        Column("known_date", "date", "latest date on which any of it became known", required=True),
+        *(Column(f.name, f.dtype, f.meaning) for f in USER),
+    ),
+    Purpose.CONTENT,
+    retention_days=200,
+    rules=(
+        Rule("known_by_then", "known_date <= date", "only what was known at the end of the date"),
+        Rule("windows_nest", "plays_1d <= plays_7d AND plays_7d <= plays_28d AND plays_28d <= plays_90d", "longer windows hold no less"),
+        Rule("shares_in_unit", " AND ".join(f"({n} IS NULL OR {n} BETWEEN 0 AND 1)" for n in RATES), "shares and rates lie in 0..1"),
+    ),
+    expectations=(Expectation("null_share", "plays_90d", low=0, high=0),),
+)
+
+WEATHER_KINDS = ("dry_mild", "dry_cold", "dry_hot", "rain", "unknown")
+DAY_TYPES = ("weekday", "weekend")
+
+CONTEXT_FEATURES = Table(
+    "features.context_features",
+    "one context cell (daypart x day type x device x weather as forecast), over the last 28 days; it names no listener",
+    ("date", "daypart", "day_type", "device", "weather"),
+    (
+        Column("date", "date", "last day of the window (UTC)", required=True),
+        Column("daypart", "string", f"one of {', '.join(DAYPARTS)}", required=True),
+        Column("day_type", "string", f"one of {', '.join(DAY_TYPES)}", required=True),
+        Column("device", "string", f"one of {', '.join(DEVICES)}", required=True),
+        Column("weather", "string", f"one of {', '.join(WEATHER_KINDS)}", required=True),
+        Column("plays", "bigint", "plays in the cell", required=True),
+        Column("listeners", "bigint", "listener-days in the cell", required=True),
+        Column("play_share", "double", "share of all plays of the window", required=True),
+        Column("skip_rate", "double", "share of plays skipped, shrunk to the overall rate with 50 plays"),
+        Column("mean_energy", "double", "mean energy of tracks played"),
+        Column("mean_valence", "double", "mean valence of tracks played"),
+    ),
+    Purpose.SERVICE,
+    retention_days=200,
+    rules=(
+        Rule("daypart_known", one_of("daypart", tuple(DAYPARTS)), "a daypart of the list"),
+        Rule("weather_known", one_of("weather", WEATHER_KINDS), "a kind of weather of the list"),
+        Rule("share_in_unit", "play_share BETWEEN 0 AND 1", "a share lies in 0..1"),
+    ),
+)
+
+USER_SEGMENTS = Table(
+    "segments.user_segments",
+    "one membership of one consenting listener in one segment",
+    ("date", "listener_id", "segment"),
+    (
+        Column("date", "date", "membership by features of this date", required=True),
+        LISTENER,
+        Column("segment", "string", "name of the segment", required=True),
+    ),
+    Purpose.ADS,
+    retention_days=100,
+    expectations=(Expectation("values", "segment", allowed=tuple(s.name for s in SEGMENTS)),),
+    may_be_empty=True,
+)
+
+EXAMPLE_CONTEXT = (
+    Column("category", "string", "advertiser's category", required=True),
+    Column("slot", "string", "position in the break"),
+    Column("device", "string", "device the ad was played on", required=True),
+    Column("daypart", "string", "daypart on the listener's clock", required=True),
+    Column("day_type", "string", "weekday or weekend on the listener's clock", required=True),
+    Column("weather", "string", "weather as forecast before the impression", required=True),
+)
+
+EXAMPLES = Table(
+    "examples.response",
+    "one ad impression of a consenting listener whose labels are settled, with the features known the evening before",
+    ("impression_id",),
+    (
+        Column("date", "date", "UTC date of the impression", required=True),
+        Column("impression_id", "string", "the impression", required=True, identifies=True),
+        LISTENER,
+        EVENT_TS,
+        KNOWN_TS,
+        Column("campaign", "string", "campaign", required=True),
+        *EXAMPLE_CONTEXT,
+        Column("click", "boolean", "clicked within 30 minutes", required=True),
+        Column("completion", "boolean", "heard to the end", required=True),
+        Column("features_date", "date", "date of the feature row joined, the day before the impression", required=True),
+        *(Column(f.name, f.dtype, f.meaning) for f in USER),
+    ),
+    Purpose.ADS,
+    retention_days=200,
+    rules=(Rule("features_known_before", "features_date < date", "features are of the day before at the latest"),),
+    may_be_empty=True,
+)
+
+DERIVED = (USER_DAYS, USER_FEATURES, CONTEXT_FEATURES, USER_SEGMENTS, EXAMPLES)

@@ -1,0 +1,12 @@
+"""Feature families, records only: one file a family, one line a feature.
+
+Nothing here imports Spark: the catalogue derives table schemas from these records.
+"""
+
+from __future__ import annotations
+
+from jobs.features import listening, response, rhythm, taste
+from jobs.features.feature import Feature, Measure
+
+MEASURES: tuple[Measure, ...] = (*listening.MEASURES, *taste.MEASURES, *rhythm.MEASURES, *response.MEASURES)
+USER: tuple[Feature, ...] = (*listening.LISTENING, *taste.TASTE, *rhythm.RHYTHM, *response.RESPONSE)
