@@ -1,0 +1,69 @@
+"""Where a lake is: one URI, spelt as each engine wants it."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from validation.verdict import WrongUse
+
+DEFAULT = "./build/lake"
+VARIABLE = "OVERTONE_LAKE"
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
+# What the user may write -> how Spark (Hadoop) and how delta-rs (object_store) spell it.
+SCHEMES = {"file": ("file", "file"), "s3": ("s3a", "s3"), "s3a": ("s3a", "s3"), "gs": ("gs", "gs"), "abfss": ("abfss", "abfss")}
+
+
+@dataclass(frozen=True)
+class Address:
+    """The root of a lake as an absolute URI without a trailing slash."""
+
+    uri: str
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read a URI, or a folder of this machine, which becomes a `file://` URI; an unknown scheme raises `WrongUse`."""
+        if not text.strip():
+            raise WrongUse("the lake's address is empty; give a folder or a URI such as s3://bucket/lake")
+        if not SCHEME.match(text):
+            return cls(Path(text).expanduser().resolve().as_uri())
+        scheme = text.split("://", 1)[0]
+        if scheme not in SCHEMES:
+            raise WrongUse(f"lake {text!r}: unknown scheme {scheme!r}; choose from {', '.join(SCHEMES)}")
+        return cls(text.rstrip("/"))
+
+    @classmethod
+    def choose(cls, option: str | None) -> Address:
+        """Return the address named by `--lake`, else by OVERTONE_LAKE, else the default folder."""
+        return cls.parse(option or os.environ.get(VARIABLE) or DEFAULT)
+
+    @property
+    def path(self) -> Path | None:
+        """The folder on this machine, or None for an object store."""
+        parts = urlsplit(self.uri)
+        return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+    def spark(self, *parts: str) -> str:
+        """Return the URI of something under the lake as Spark spells it."""
+        return self._join(0, parts)
+
+    def arrow(self, *parts: str) -> str:
+        """Return the URI of something under the lake as delta-rs and pyarrow spell it."""
+        return self._join(1, parts)
+
+    def beside(self, suffix: str) -> Path:
+        """Return a path next to a lake on this machine, outside of it; a lake in an object store uses the working folder."""
+        here = self.path
+        return here.with_name(here.name + suffix) if here else Path.cwd() / f"overtone{suffix}"
+
+    def _join(self, spelling: int, parts: tuple[str, ...]) -> str:
+        scheme, rest = self.uri.split("://", 1)
+        return "/".join((f"{SCHEMES[scheme][spelling]}://{rest}", *parts))
+
+
+def folder(table_name: str) -> str:
+    """Return a table's folder below the lake: `bronze.plays` lies in `bronze/plays`."""
+    return table_name.replace(".", "/")

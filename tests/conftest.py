@@ -1,0 +1,52 @@
+"""Fixtures of every test: one tuned Spark session, a fresh lake a test, the folder of real data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobs.lake import session
+from jobs.lake.address import Address
+from jobs.lake.spark import SparkLake
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+TUNED = {
+    "spark.master": "local[1]",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.default.parallelism": "1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",
+    "spark.ui.retainedExecutions": "1",
+    "spark.ui.retainedJobs": "1",
+    "spark.ui.retainedStages": "1",
+    "spark.shuffle.compress": "false",
+    "spark.rdd.compress": "false",
+    "spark.databricks.delta.writeChecksumFile.enabled": "false",
+    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
+}
+
+
+@pytest.fixture(scope="session")
+def spark() -> SparkSession:
+    """The one session of a test run."""
+    return session.start(TUNED)
+
+
+@pytest.fixture
+def lake(spark: SparkSession, tmp_path: Path) -> SparkLake:
+    """An empty lake in a folder of its own."""
+    return SparkLake(Address.parse(str(tmp_path / "lake")))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data that no one here made; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("OVERTONE_DATA", "../shared/data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder} (set OVERTONE_DATA)")
+    return folder
