@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
@@ -80,6 +83,7 @@ class Expectation:
 
     @property
     def name(self) -> str:
+        """What the expectation is called in a verdict."""
         return f"{self.statistic} of {self.column}" if self.column else self.statistic
 
 
@@ -118,14 +122,17 @@ class Table:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Column names in declared order."""
         return tuple(column.name for column in self.columns)
 
     @property
     def dated(self) -> bool:
+        """Whether the table is partitioned by date."""
         return "date" in self.partition
 
     @property
     def required(self) -> tuple[str, ...]:
+        """Names of the columns that are never null."""
         return tuple(column.name for column in self.columns if column.required)
 
     @property

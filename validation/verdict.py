@@ -63,10 +63,12 @@ class Verdict:
 
     @property
     def success(self) -> bool:
+        """Whether every check passed."""
         return all(check.success for check in self.checks)
 
     @property
     def failures(self) -> tuple[Check, ...]:
+        """The checks that did not pass."""
         return tuple(check for check in self.checks if not check.success)
 
     def sentence(self) -> str:

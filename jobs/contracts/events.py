@@ -6,10 +6,10 @@ from validation.contract import Column, Expectation, Purpose, Rule, Table
 
 DATE = Column("date", "date", "UTC date of the event", required=True)
 FEED = Column("feed", "string", "name of the source adapter that read the row", required=True)
-LISTENER = Column("listener_id", "string", "pseudonym: keyed hash of feed-independent raw id, 32 hex digits", required=True, identifies=True)
+LISTENER = Column("listener_id", "string", "pseudonym: keyed hash of the feed's raw id, 32 hex digits", required=True, identifies=True)
 EVENT_ID = Column("event_id", "string", "hash of the feed's own key for the event, 32 hex digits", required=True, identifies=True)
 EVENT_TS = Column("event_ts", "timestamp", "when it happened (UTC)", required=True)
-KNOWN_TS = Column("known_ts", "timestamp", "when it could be known: the feed's arrival time, or event time plus the adapter's delay", required=True)
+KNOWN_TS = Column("known_ts", "timestamp", "when it could be known: arrival time, or event time plus the adapter's delay", required=True)
 INGESTED = Column("ingested_at", "timestamp", "when this lake took it in", required=True)
 ORIGIN = (
     Column("file", "string", "name of the file it came from (no folders)", required=True),
@@ -163,7 +163,12 @@ MENTIONS = Table(
     "one public mention of an artist or a track elsewhere; it names no listener",
     ("event_id",),
     (
-        DATE, EVENT_ID, FEED, EVENT_TS, KNOWN_TS, INGESTED,
+        DATE,
+        EVENT_ID,
+        FEED,
+        EVENT_TS,
+        KNOWN_TS,
+        INGESTED,
         Column("platform", "string", "where it was said", required=True),
         Column("text", "string", "what was said", required=True),
         Column("language", "string", "ISO 639-1 code where the feed says"),
@@ -178,7 +183,13 @@ MENTIONS = Table(
 )
 
 DESCRIPTORS = (
-    "danceability", "energy", "valence", "acousticness", "instrumentalness", "liveness", "speechiness",
+    "danceability",
+    "energy",
+    "valence",
+    "acousticness",
+    "instrumentalness",
+    "liveness",
+    "speechiness",
 )  # each 0..1
 
 TRACKS = Table(

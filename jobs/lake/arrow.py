@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from datetime import date
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -17,8 +17,12 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from jobs.lake.address import Address, folder
 from jobs.lake.commit import Commit, Note
-from validation.contract import Table
 from validation.verdict import Conflict, OvertoneError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from validation.contract import Table
 
 Partition = Mapping[str, str]
 ARROW = {
@@ -176,9 +180,7 @@ class ArrowLake:
         self.create(table)
         opened = self._opened(table)
         try:
-            write_deltalake(
-                opened, conform(frame, arrow_schema(table)), mode=mode, predicate=where, commit_properties=_properties(note)
-            )
+            write_deltalake(opened, conform(frame, arrow_schema(table)), mode=mode, predicate=where, commit_properties=_properties(note))
         except CommitFailedError as error:
             raise Conflict(f"{table.name}: another run published first ({error}); run again") from error
         return self._opened(table).version()

@@ -1,0 +1,80 @@
+"""What a date's rows depend on, as one hash: the files read, the arguments, the table's declaration and the code.
+
+Equal fingerprint, nothing to do. It is computed from the logs of the tables read and from our own sources, before Spark
+starts.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+PACKAGES = frozenset({"validation", "jobs", "ray_tune", "targeting"})
+LENGTH = 16
+
+
+def fingerprint(parts: Iterable[str]) -> str:
+    """Return 16 hex digits over the parts, order and borders included."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode()
+        digest.update(len(raw).to_bytes(8, "big") + raw)
+    return digest.hexdigest()[:LENGTH]
+
+
+@cache
+def code_of(module: str) -> str:
+    """Return a hash of a module's source and of every module of ours that it imports, directly or not."""
+    sources = {name: path.read_bytes() for name, path in _reach(module).items()}
+    digest = hashlib.sha256()
+    for name in sorted(sources):
+        digest.update(name.encode() + hashlib.sha256(sources[name]).digest())
+    return digest.hexdigest()[:LENGTH]
+
+
+def arguments(args: Mapping[str, str]) -> str:
+    """Return arguments in a fixed order and spelling."""
+    return "\n".join(f"{name}={args[name]}" for name in sorted(args))
+
+
+def _reach(module: str) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        path = _source(name)
+        if name in found or path is None:
+            continue
+        found[name] = path
+        waiting += _imports(path)
+    return found
+
+
+@cache
+def _source(module: str) -> Path | None:
+    if module.split(".", maxsplit=1)[0] not in PACKAGES:
+        return None
+    try:
+        spec = find_spec(module)
+    except ModuleNotFoundError:
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin else None
+
+
+@cache
+def _imports(path: Path) -> tuple[str, ...]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # `from jobs.features import listening` may name a module or a value: both spellings are tried.
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(name for name in names if name.split(".")[0] in PACKAGES)

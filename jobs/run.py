@@ -1,0 +1,207 @@
+"""Runs a job for a range of dates: decide what is stale, read, build, publish, say what happened.
+
+run(JOB, lake, days(first, last))      # from Python
+spark-submit jobs/listens.py --date 2026-11-01 --lake ./build/lake
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from jobs.contracts.silver import SILVER_LISTENERS
+from jobs.fingerprint import arguments, code_of, fingerprint
+from jobs.lake.address import Address
+from jobs.lake.commit import stamp
+from jobs.lake.spark import SparkLake
+from jobs.publish import Batch, publish
+from validation.contract import Purpose, Table
+from validation.verdict import OvertoneError, WrongUse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pyspark.sql import DataFrame
+
+    from jobs.lake.arrow import ArrowLake
+
+Dates = tuple[date, ...]
+PUBLISHED, NOTHING = "published", "nothing to do"
+
+
+@dataclass(frozen=True)
+class Read:
+    """A table that a job reads: to write date D it needs D-back..D+ahead, or everything up to D+ahead (`history`)."""
+
+    table: Table
+    back: int = 0
+    ahead: int = 0
+    history: bool = False
+
+    def needs(self, day: date, known: str) -> bool:
+        """Say whether the partition `known` (ISO date, '' for a table without dates) is read to write `day`."""
+        if not known:
+            return True
+        first = date.min if self.history else day - timedelta(days=self.back)
+        return first <= date.fromisoformat(known) <= day + timedelta(days=self.ahead)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A stage: a pure function between declared tables.
+
+    `build(*frames, dates=...)` gets one frame a read, in order, and returns rows of exactly these dates. `rewrites` are
+    the dates written when date D is asked for, as offsets from D. `args` are whatever else the rows depend on.
+    """
+
+    reads: tuple[Read, ...]
+    writes: Table
+    build: Callable[..., DataFrame]
+    rewrites: tuple[int, ...] = (0,)
+    args: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def needs_consent(self) -> bool:
+        """Whether rows of listeners who may not be profiled for advertising are kept out by the runner."""
+        return self.writes.purpose is Purpose.ADS and self.writes.dated and "listener_id" in self.writes.by_name
+
+    @property
+    def inputs(self) -> tuple[Read, ...]:
+        """All that is read, the consent state included."""
+        return (*self.reads, Read(SILVER_LISTENERS)) if self.needs_consent else self.reads
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did, in numbers and in one sentence."""
+
+    table: str
+    state: str
+    dates: Dates
+    rows: int = 0
+    rejected: int = 0
+    version: int | None = None
+    seconds: float = 0.0
+    sentence: str = ""
+
+
+def days(first: date, last: date) -> Dates:
+    """Return the dates from first to last, both included; last before first raises `WrongUse`."""
+    if last < first:
+        raise WrongUse(f"--from {first} lies after --to {last}")
+    return tuple(first + timedelta(days=n) for n in range((last - first).days + 1))
+
+
+def targets(job: Job, asked: Sequence[date]) -> Dates:
+    """Return the dates that a job writes when these are asked for."""
+    return tuple(sorted({day + timedelta(days=offset) for day in asked for offset in job.rewrites}))
+
+
+def fingerprints(job: Job, lake: ArrowLake, dates: Sequence[date]) -> dict[date, str]:
+    """Return what each date depends on; dates for which no input exists at all are left out."""
+    fixed = (job.writes.name, job.writes.ddl, arguments(job.args), code_of(job.build.__module__))
+    stored = {read.table.name: lake.files(read.table) for read in job.inputs}
+    found: dict[date, str] = {}
+    for day in dates:
+        used = [(read, known) for read in job.inputs for known in stored[read.table.name] if read.needs(day, known)]
+        # Reference tables alone make no rows: a date counts once a dated input reaches it (or the job has none).
+        if any(known for read, known in used if read in job.reads) or not any(read.table.dated for read in job.reads):
+            files = [path for read, known in used for path in stored[read.table.name][known]]
+            found[day] = fingerprint((*fixed, day.isoformat(), *sorted(files)))
+    return found
+
+
+def stale(job: Job, lake: ArrowLake, asked: Sequence[date]) -> dict[date, str]:
+    """Return the dates whose published rows do not match their inputs any more, with the fingerprint they should have."""
+    published = lake.published(job.writes)
+    wanted = fingerprints(job, lake, targets(job, asked))
+    return {day: mark for day, mark in wanted.items() if published.get(stamp(day)) != mark}
+
+
+def run(job: Job, lake: SparkLake, asked: Sequence[date]) -> Outcome:
+    """Bring the asked dates of a job's table up to date in one pass; a batch that breaks its contract raises `HeldBack`."""
+    started = time.monotonic()
+    marks = stale(job, lake.arrow, asked)
+    if not marks:
+        return Outcome(job.writes.name, NOTHING, (), version=lake.arrow.version(job.writes), sentence=f"{job.writes.name}: nothing to do")
+    dates = tuple(sorted(marks))
+    lake.arrow.create(job.writes)
+    base = lake.arrow.version(job.writes)
+    if base is None:
+        raise OvertoneError(f"{job.writes.name} could not be created in {lake.address.uri}")
+    frame = consenting(job, lake, job.build(*(_frame(read, lake, dates) for read in job.reads), dates=dates))
+    batch = Batch(job.writes, dates, fingerprint(marks[day] for day in dates), {stamp(day): marks[day] for day in dates}, base)
+    done = publish(lake, frame, batch)
+    refused = sum(done.refused.values())
+    seconds = time.monotonic() - started
+    sentence = f"{job.writes.name}: {done.rows:,} rows of {batch.span} in version {done.version}, {refused:,} refused, {seconds:.1f} s"
+    return Outcome(job.writes.name, PUBLISHED, dates, done.rows, refused, done.version, seconds, sentence)
+
+
+def consenting(job: Job, lake: SparkLake, frame: DataFrame) -> DataFrame:
+    """Keep, for a table made for advertising, only listeners who agreed to it by the end of the row's date."""
+    if not job.needs_consent:
+        return frame
+    agreed = lake.read(SILVER_LISTENERS).where("ads_allowed").select("date", "listener_id")
+    return frame.join(agreed, ["date", "listener_id"], "left_semi")
+
+
+def main(job: Job, argv: Sequence[str] | None = None) -> None:
+    """Run a job from the command line and end the process with the platform's exit code."""
+    parser = argparse.ArgumentParser(description=f"Write {job.writes.name}: {job.writes.row}.", epilog="example: --date 2026-11-01")
+    add_dates(parser)
+    parser.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
+    options = parser.parse_args(argv)
+    sys.exit(guarded(lambda: _say(run(job, SparkLake(Address.choose(options.lake)), asked(options)))))
+
+
+def add_dates(parser: argparse.ArgumentParser) -> None:
+    """Add --date, or --from and --to, to a parser."""
+    parser.add_argument("--date", type=iso_date, help="one UTC date, such as 2026-11-01")
+    parser.add_argument("--from", dest="first", type=iso_date, help="first date of a range")
+    parser.add_argument("--to", dest="last", type=iso_date, help="last date of a range")
+
+
+def iso_date(text: str) -> date:
+    """Read a date of the form 2026-11-01."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date of the form 2026-11-01") from error
+
+
+def asked(options: argparse.Namespace) -> Dates:
+    """Return the dates that --date, or --from and --to, name."""
+    if options.date and not (options.first or options.last):
+        return (options.date,)
+    if options.first and options.last and not options.date:
+        return days(options.first, options.last)
+    raise WrongUse("name the dates: either --date, or --from together with --to")
+
+
+def guarded(action: Callable[[], None]) -> int:
+    """Run an action; say an error of ours in one line on stderr and return its exit code, 0 if there was none."""
+    try:
+        action()
+    except OvertoneError as error:
+        sys.stderr.write(f"overtone: {error}\n")
+        return error.exit_code
+    return 0
+
+
+def _say(outcome: Outcome) -> None:
+    sys.stdout.write(outcome.sentence + "\n")
+
+
+def _frame(read: Read, lake: SparkLake, dates: Dates) -> DataFrame:
+    if not read.table.dated:
+        return lake.read(read.table)
+    frame = lake.read(read.table)
+    last = dates[-1] + timedelta(days=read.ahead)
+    if read.history:
+        return frame.where(f"date <= DATE'{last}'")
+    return frame.where(f"date BETWEEN DATE'{dates[0] - timedelta(days=read.back)}' AND DATE'{last}'")
