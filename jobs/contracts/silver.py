@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from jobs.contracts.events import AGE_BANDS, BASES, CONSENTS, DATE, DESCRIPTORS, DEVICES, EVENT_ID, EVENT_TS, FEED, KNOWN_TS, LISTENER, one_of
+from jobs.contracts.events import (
+    AGE_BANDS,
+    BASES,
+    CONSENTS,
+    DATE,
+    DESCRIPTORS,
+    DEVICES,
+    EVENT_ID,
+    EVENT_TS,
+    FEED,
+    KNOWN_TS,
+    LISTENER,
+    one_of,
+)
 from validation.contract import Column, Expectation, Purpose, Rule, Table
 
 MATCHES = ("exact", "isrc", "mbid", "name", "none")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -79,16 +79,16 @@ class ArrowLake:
     def overwrite(self, table: Table, frame: pa.Table, dates: Collection[date] | None, note: Note) -> int:
         """Replace exactly these dates, or the whole table if None, in one commit; return the version."""
         where = None if dates is None else "date IN ({})".format(", ".join(f"'{day}'" for day in sorted(dates)))
-        return self._write(table, frame, note, "overwrite", where)
+        return self._commit(table, frame, note, mode="overwrite", predicate=where)
 
     def replace(self, table: Table, frame: pa.Table, where: Partition, note: Note) -> int:
         """Replace the rows whose columns equal `where` in one commit; return the version."""
         predicate = " AND ".join(f"{name} = '{_quoted(value)}'" for name, value in where.items())
-        return self._write(table, frame, note, "overwrite", predicate)
+        return self._commit(table, frame, note, mode="overwrite", predicate=predicate)
 
     def append(self, table: Table, frame: pa.Table, note: Note) -> int:
         """Add rows in one commit; return the version."""
-        return self._write(table, frame, note, "append", None)
+        return self._commit(table, frame, note, mode="append")
 
     def merge(self, table: Table, frame: pa.Table, note: Note) -> int:
         """Insert rows, or replace those of equal key, in one commit; return the version."""
@@ -176,11 +176,11 @@ class ArrowLake:
         values = {name: partition_values(path).get(name) for name in table.partition}
         return AddAction(path, size, values, int(time.time() * 1000), data_change=True, stats=f'{{"numRecords": {rows}}}')
 
-    def _write(self, table: Table, frame: pa.Table, note: Note, mode: str, where: str | None) -> int:
+    def _commit(self, table: Table, frame: pa.Table, note: Note, **how: Any) -> int:
         self.create(table)
         opened = self._opened(table)
         try:
-            write_deltalake(opened, conform(frame, arrow_schema(table)), mode=mode, predicate=where, commit_properties=_properties(note))
+            write_deltalake(opened, conform(frame, arrow_schema(table)), commit_properties=_properties(note), **how)
         except CommitFailedError as error:
             raise Conflict(f"{table.name}: another run published first ({error}); run again") from error
         return self._opened(table).version()
