@@ -1,0 +1,45 @@
+# Every command there is; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types imports unit truth bench schemas lock page clean
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+SOURCE ?= world
+INPUT ?=
+NAME ?=
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Set up the virtual environment, Delta's jars and Spark's defaults (does nothing when done)
+	@infra/setup.sh
+
+demo: setup ## Run everything on a known-truth world; or SOURCE=eventsim INPUT=<folder> for a real feed
+	@overtone demo --source $(SOURCE) $(if $(INPUT),--input "$(INPUT)")
+
+test: setup lint types imports unit ## Run lint, types, import contracts and tests
+
+lint: setup ## Check style
+	@ruff check . && ruff format --check .
+
+types: setup ## Check types
+	@mypy
+
+imports: setup ## Check the import contracts
+	@lint-imports
+
+unit: setup ## Run the tests alone
+	@python -m pytest
+
+truth: setup ## Measure what the pipeline recovers of the known-truth world (NAME= selects) into build/truth.json
+	@python tests/truth/run.py $(if $(NAME),--name "$(NAME)")
+
+bench: setup ## Run the benchmarks against peers (NAME= selects) into build/benchmarks.json
+	@python tests/benchmarks/run.py $(if $(NAME),--name "$(NAME)")
+
+schemas: setup ## Rewrite the golden file of table schemas, to be reviewed as a diff
+	@python -c "from jobs.catalogue import schemas; print(schemas(), end='')" > tests/schemas.txt
+
+lock: setup ## Resolve the dependencies anew
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --group dev pyproject.toml --output-file requirements.lock
+
+clean: ## Remove what runs made; the environment stays
+	@rm -rf build
