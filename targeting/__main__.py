@@ -1,0 +1,67 @@
+"""The `overtone` command: lists and runs everything.
+
+overtone day --date 2026-11-09        overtone status        overtone audience list --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from targeting.command import audience, day, demo, ingest, model, quarantine, status, tables
+from validation.verdict import OvertoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "demo": demo,
+    "ingest": ingest,
+    "day": day,
+    "status": status,
+    "tables": tables,
+    "audience": audience,
+    "model": model,
+    "quarantine": quarantine,
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = argparse.ArgumentParser(prog="overtone", description="Turn listening into audiences, fairly.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        sub = commands.add_parser(name, help=module.HELP, description=module.HELP, epilog=f"example: {module.EXAMPLE}")
+        module.configure(sub)
+        for leaf in _leaves(sub):
+            leaf.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
+            leaf.add_argument("--json", action="store_true", help="answer in JSON")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command and end the process with the platform's exit code."""
+    options = parser().parse_args(argv)
+    try:
+        reply = COMMANDS[options.command].run(options)
+    except OvertoneError as error:
+        print(f"overtone {options.command}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print(f"overtone {options.command}: interrupted; run it again to go on", file=sys.stderr)
+        sys.exit(130)
+    text = reply.show(as_json=options.json)
+    if text:
+        print(text)
+
+
+def _leaves(sub: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    groups = [action for action in sub._actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001
+    if not groups:
+        return [sub]
+    return list(groups[0].choices.values())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""`overtone audience`: build, look at and export the audiences of the booked campaigns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.contracts.delivery import AUDIENCES, BOOKINGS
+from jobs.lake.address import Address
+from jobs.lake.arrow import ArrowLake
+from jobs.run import iso_date
+from targeting.command.day import CAMPAIGNS
+from targeting.command.reply import Reply, table
+from validation.contract import did_you_mean
+from validation.verdict import WrongUse
+
+if TYPE_CHECKING:
+    import argparse
+    from datetime import date
+
+HELP = "build, list, show or export audiences"
+EXAMPLE = "overtone audience show morning_commuters"
+COLUMNS = ("audience", "advertiser", "state", "listeners", "holdout", "minimum", "basis", "reason")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    build = actions.add_parser(
+        "build", help="build the audiences of the campaign file", epilog="example: overtone audience build --date 2026-11-09"
+    )
+    build.add_argument("--campaigns", type=Path, default=CAMPAIGNS, help=f"campaign file (default: {CAMPAIGNS})")
+    export = actions.add_parser(
+        "export", help="write the audiences that may be released", epilog="example: overtone audience export --date 2026-11-09"
+    )
+    export.add_argument("--exports", type=Path, help="folder for exported audiences (default: beside the lake)")
+    listed = actions.add_parser("list", help="audiences of a date", epilog="example: overtone audience list --json")
+    show = actions.add_parser("show", help="one audience with its definition", epilog=f"example: {EXAMPLE}")
+    show.add_argument("name", help="name of the audience")
+    for sub in (build, export):
+        sub.add_argument("--date", type=iso_date, required=True, help="date of the features it is made from")
+    for sub in (listed, show):
+        sub.add_argument("--date", type=iso_date, help="date (default: the latest that has audiences)")
+
+
+def run(options: argparse.Namespace) -> Reply:
+    """Do what the action says."""
+    address = Address.choose(options.lake)
+    if options.action in ("build", "export"):
+        return _make(options, address)
+    rows = audiences(ArrowLake(address), options.date)
+    if options.action == "list":
+        return Reply(rows, table(rows, COLUMNS, empty="no audience was built yet; overtone audience build --help"))
+    names = [str(row["audience"]) for row in rows]
+    if options.name not in names:
+        raise WrongUse(f"unknown audience {options.name!r}{did_you_mean(options.name, names) if names else '; none was built yet'}")
+    row = rows[names.index(options.name)]
+    row["definition"] = json.loads(str(row["definition"]))
+    return Reply(
+        row, "\n".join(f"{key:14} {json.dumps(value, default=str) if key == 'definition' else value}" for key, value in row.items())
+    )
+
+
+def audiences(lake: ArrowLake, day: date | None) -> list[dict[str, object]]:
+    """Return a date's audiences (default: the latest date's) with the state of their booking."""
+    known = sorted(lake.files(AUDIENCES))
+    chosen = day.isoformat() if day else (known[-1] if known else "")
+    if chosen not in known:
+        return []
+    dates = [iso_date(chosen)]
+    booked = {row["campaign"]: row["state"] for row in lake.read(BOOKINGS, dates).to_pylist()}
+    rows = lake.read(AUDIENCES, dates).to_pylist()
+    return [{**row, "date": str(row["date"]), "booking": booked.get(row["audience"])} for row in sorted(rows, key=lambda r: r["audience"])]
+
+
+def _make(options: argparse.Namespace, address: Address) -> Reply:
+    from jobs.lake.spark import SparkLake
+    from targeting.command import stages
+
+    lake = SparkLake(address)
+    campaigns = options.campaigns if options.action == "build" else CAMPAIGNS
+    exports = options.exports if options.action == "export" and options.exports else address.beside("-exports")
+    day = stages.Day(lake, (options.date,), campaigns, exports)
+    done = stages.audiences(day) if options.action == "build" else stages.export(day)
+    return Reply({"rows": done.rows, "changed": done.changed, "said": done.sentence}, done.sentence)

@@ -1,0 +1,112 @@
+"""`overtone day`: bring a date, or a range, up to date from events to exported audiences."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.contracts.events import PLAYS
+from jobs.lake.address import Address
+from jobs.run import add_dates, asked, days
+from targeting.command.reply import Reply, table
+from validation.contract import did_you_mean
+from validation.verdict import WrongUse
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from jobs.lake.arrow import ArrowLake
+    from jobs.run import Dates
+    from targeting.command.stages import Day, Done, Stage
+
+HELP = "run a day's stages, from events to exported audiences; what is up to date is left alone"
+EXAMPLE = "overtone day --date 2026-11-09"
+CAMPAIGNS = Path("infra/campaigns.yaml")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_dates(parser)
+    parser.add_argument("--stale", action="store_true", help="all dates that have events; only what is out of date runs")
+    parser.add_argument("--plan", action="store_true", help="say what would run, run nothing")
+    parser.add_argument("--only", help="one stage")
+    parser.add_argument("--from-stage", help="this stage and those after it")
+    parser.add_argument("--campaigns", type=Path, default=CAMPAIGNS, help=f"campaign file (default: {CAMPAIGNS})")
+    parser.add_argument("--exports", type=Path, help="folder for exported audiences (default: beside the lake)")
+    parser.add_argument("--trials", type=int, default=4, help="models to try (default: 4)")
+    parser.add_argument("--author", default="overtone", help="who trains; another person must approve (default: overtone)")
+
+
+def run(options: argparse.Namespace) -> Reply:
+    """Run, or plan, the stages."""
+    from jobs.lake.spark import SparkLake
+    from targeting.command.stages import STAGES, Day
+
+    lake = SparkLake(Address.choose(options.lake))
+    dates = with_events(lake.arrow) if options.stale else asked(options)
+    exports = options.exports or lake.address.beside("-exports")
+    day = Day(lake, dates, options.campaigns, exports, options.trials, options.author)
+    chosen = choose(STAGES, options.only, options.from_stage)
+    if options.plan:
+        rows = [{"stage": s.name, "writes": s.writes, "state": s.stale(day), "line": s.line} for s in chosen]
+        return Reply(rows, table(rows, ("stage", "writes", "state", "line"), empty="no stages"))
+    return summary(execute(chosen, day))
+
+
+def choose(stages: Sequence[Stage], only: str | None, start: str | None) -> tuple[Stage, ...]:
+    """Return the stages named by --only or --from-stage, else all; a wrong name raises `WrongUse`."""
+    names = [stage.name for stage in stages]
+    for name in (only, start):
+        if name and name not in names:
+            raise WrongUse(f"unknown stage {name!r}{did_you_mean(name, names)}")
+    if only:
+        return tuple(stage for stage in stages if stage.name == only)
+    return tuple(stages[names.index(start) if start else 0 :])
+
+
+def with_events(lake: ArrowLake) -> Dates:
+    """Return all dates from the first to the last that has plays; none raises `WrongUse`."""
+    from datetime import date
+
+    known = sorted(lake.files(PLAYS))
+    if not known:
+        raise WrongUse(f"{lake.address.uri} holds no plays yet; take some in first: overtone ingest --help")
+    return days(date.fromisoformat(known[0]), date.fromisoformat(known[-1]))
+
+
+def execute(stages: Sequence[Stage], day: Day) -> list[tuple[Stage, Done, float]]:
+    """Run stages in order, saying on stderr what each did and how long the rest should take."""
+    started, done, found = time.monotonic(), 0.0, []
+    total = sum(stage.weight for stage in stages)
+    for number, stage in enumerate(stages, 1):
+        before = time.monotonic()
+        _note(f"[{number:2}/{len(stages)}] {stage.name} ...", end="\r")
+        result = stage.run(day)
+        seconds = time.monotonic() - before
+        done += stage.weight
+        # What was skipped says nothing of the speed of what is left.
+        pace = (time.monotonic() - started) / done
+        left = f", about {pace * (total - done):.0f} s left" if result.changed and number < len(stages) else ""
+        _note(f"[{number:2}/{len(stages)}] {result.sentence}{left}")
+        found.append((stage, result, seconds))
+    return found
+
+
+def summary(results: Sequence[tuple[Stage, Done, float]]) -> Reply:
+    """Return what the stages did as a table; one sentence where nothing had to be done."""
+    rows = [
+        {"stage": stage.name, "rows": done.rows, "seconds": round(seconds, 1), "what": done.sentence, "changed": done.changed}
+        for stage, done, seconds in results
+    ]
+    if not any(row["changed"] for row in rows):
+        return Reply(rows, f"nothing to do: all {len(rows)} stages are up to date")
+    return Reply(rows, table(rows, ("stage", "rows", "seconds", "changed"), empty="no stages"))
+
+
+def _note(text: str, end: str = "\n") -> None:
+    if end == "\r" and not sys.stderr.isatty():
+        return
+    print(text + (" " * max(0, 100 - len(text)) if sys.stderr.isatty() else ""), end=end, file=sys.stderr, flush=True)

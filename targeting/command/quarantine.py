@@ -1,0 +1,37 @@
+"""`overtone quarantine`: rows that were refused, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from jobs.contracts.operations import QUARANTINE
+from jobs.lake.address import Address
+from jobs.lake.arrow import ArrowLake
+from targeting.command.reply import Reply, table
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "list refused rows by table and reason"
+EXAMPLE = "overtone quarantine list --target bronze.plays --rows 5"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    found = actions.add_parser("list", help="count refused rows by table, feed and reason", epilog=f"example: {EXAMPLE}")
+    found.add_argument("--target", help="only rows meant for this table")
+    found.add_argument("--rows", type=int, default=0, metavar="N", help="show the first N rows instead of the counts")
+
+
+def run(options: argparse.Namespace) -> Reply:
+    """Count refused rows, or show some."""
+    rows = ArrowLake(Address.choose(options.lake)).read(QUARANTINE).to_pylist()
+    kept = [row for row in rows if options.target in (None, row["target"])]
+    if options.rows:
+        shown = sorted(kept, key=lambda row: (row["target"], row["reason"], row["file"] or "", row["position"] or 0))[: options.rows]
+        return Reply(shown, table(shown, ("target", "reason", "file", "position", "payload"), empty="nothing was refused"))
+    counts = Counter((row["target"], row["feed"], row["reason"]) for row in kept)
+    data = [{"target": t, "feed": f, "reason": r, "rows": n} for (t, f, r), n in sorted(counts.items(), key=lambda item: -item[1])]
+    return Reply(data, table(data, ("target", "feed", "reason", "rows"), empty="nothing was refused"))

@@ -1,0 +1,94 @@
+"""`overtone status`: what is published for which date, what is stale, what was held back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobs.catalogue import TABLES
+from jobs.contracts.operations import QUARANTINE, VERDICTS
+from jobs.lake.address import Address
+from jobs.lake.arrow import ArrowLake
+from targeting.command.model import versions
+from targeting.command.reply import Reply, table
+
+if TYPE_CHECKING:
+    import argparse
+
+    from validation.contract import Table
+
+HELP = "say what is published for which date, which versions, what is stale and what was held back"
+EXAMPLE = "overtone status --json"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """There are no arguments of its own."""
+    parser.set_defaults(action=None)
+
+
+def run(options: argparse.Namespace) -> Reply:
+    """Read the logs of all tables."""
+    lake = ArrowLake(Address.choose(options.lake))
+    stale = stale_dates(lake)
+    tables = [_state(lake, one, stale.get(one.name, [])) for one in TABLES.values() if lake.exists(one)]
+    held = held_back(lake)
+    models = versions(lake)
+    text = "\n\n".join(
+        (
+            f"lake {lake.address.uri}",
+            table(tables, ("table", "version", "dates", "first", "last", "stale", "refused"), empty="nothing is published yet"),
+            "models\n" + table(models, ("model", "version", "as_of", "gate", "champion", "approved_by"), empty="no model was trained yet"),
+            "held back\n" + table(held, ("table", "dates", "rule", "observed", "expected"), empty="nothing was held back"),
+            _advice(stale),
+        )
+    )
+    return Reply({"lake": lake.address.uri, "tables": tables, "models": models, "held_back": held, "stale": stale}, text)
+
+
+def stale_dates(lake: ArrowLake) -> dict[str, list[str]]:
+    """Return, a table of a Spark job, the dates whose rows do not match their inputs any more."""
+    from importlib import import_module
+
+    from jobs.run import stale
+    from targeting.command.day import with_events
+    from targeting.command.stages import JOBS
+    from validation.verdict import WrongUse
+
+    try:
+        dates = with_events(lake)
+    except WrongUse:
+        return {}
+    jobs = [import_module(f"jobs.{name}").JOB for name in JOBS]
+    found = {one.writes.name: sorted(str(day) for day in stale(one, lake, dates)) for one in jobs}
+    return {name: days for name, days in found.items() if days}
+
+
+def held_back(lake: ArrowLake) -> list[dict[str, object]]:
+    """Return failed checks of batches that no later batch of the same dates replaced."""
+    rows = sorted(lake.read(VERDICTS).to_pylist(), key=lambda row: row["audited_at"])
+    newest = {(row["target"], row["dates"]): row["run"] for row in rows}
+    return [
+        {"table": row["target"], **{name: row[name] for name in ("dates", "rule", "observed", "expected", "failed_rows")}}
+        for row in rows
+        if not row["success"] and newest[row["target"], row["dates"]] == row["run"]
+    ]
+
+
+def _state(lake: ArrowLake, one: Table, stale: list[str]) -> dict[str, object]:
+    dates = sorted(day for day in lake.files(one) if day)
+    refused = lake.read(QUARANTINE, columns=["target"]).column("target").to_pylist().count(one.name)
+    return {
+        "table": one.name,
+        "version": lake.version(one),
+        "dates": len(dates),
+        "first": dates[0] if dates else None,
+        "last": dates[-1] if dates else None,
+        "stale": len(stale),
+        "refused": refused,
+    }
+
+
+def _advice(stale: dict[str, list[str]]) -> str:
+    if not stale:
+        return "everything is up to date"
+    names = ", ".join(f"{name} ({len(days)})" for name, days in stale.items())
+    return f"stale: {names}; overtone day --stale brings them up to date"
