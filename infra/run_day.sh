@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# A day on one screen: every line also runs alone, here or on a cluster (set MASTER, or infra/spark's defaults on the cluster).
+#   infra/run_day.sh 2026-11-09 [lake]
+set -euo pipefail
+date="${1:?usage: infra/run_day.sh DATE [LAKE]}"
+lake="${2:-${OVERTONE_LAKE:-./build/lake}}"
+dates="--date $date"
+cd "$(dirname "$0")/.."
+export PATH="$PWD/.venv/bin:$PATH"
+
+# silver: one truth per listener, track, play and session
+spark-submit jobs/listeners.py $dates --lake "$lake"
+spark-submit jobs/tracks.py $dates --lake "$lake"
+spark-submit jobs/listens.py $dates --lake "$lake"
+spark-submit jobs/sessions.py $dates --lake "$lake"
+# features, segments, training examples
+spark-submit jobs/user_days.py $dates --lake "$lake"
+spark-submit jobs/user_features.py $dates --lake "$lake"
+spark-submit jobs/context_features.py $dates --lake "$lake"
+spark-submit jobs/user_segments.py $dates --lake "$lake"
+spark-submit jobs/examples.py $dates --lake "$lake"
+# a challenger; a person makes it champion with `overtone model approve`
+python -m ray_tune response --as-of "$date" --trials 4 --lake "$lake"
+# scores, clusters, audiences, exports
+overtone day --date "$date" --only scores --lake "$lake"
+overtone day --date "$date" --only clusters --lake "$lake"
+overtone audience build --date "$date" --lake "$lake"
+overtone audience export --date "$date" --lake "$lake"

@@ -1,0 +1,148 @@
+"""`overtone demo`: everything once, from events to exported audiences, on a known-truth world or on a real feed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.contracts.delivery import APPROVALS, TRAININGS
+from jobs.lake.address import Address
+from targeting.command.day import execute, with_events
+from targeting.command.reply import Reply, table
+
+if TYPE_CHECKING:
+    import argparse
+
+    from jobs.lake.spark import SparkLake
+    from targeting.command.stages import Day, Done, Stage
+
+HELP = "run everything once on a known-truth world, or on a real feed"
+EXAMPLE = "overtone demo --source eventsim --input ./feed"
+WORLD = "world"
+REVIEWER = "demo-reviewer"
+FIRST_DAY = date(2026, 10, 1)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What one demo runs on."""
+
+    source: str
+    inputs: Path
+    basis: str
+    campaigns: Path
+    listeners: int
+    days: int
+    seed: int
+    clock: datetime
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--source", default=WORLD, help="world (default), or the form of a real feed: eventsim, listenbrainz, lastfm, spotify")
+    parser.add_argument("--input", type=Path, help="folder of a real feed")
+    parser.add_argument("--listeners", type=int, default=20_000, help="listeners of the world (default: 20,000)")
+    parser.add_argument("--days", type=int, default=40, help="days of the world (default: 40)")
+    parser.add_argument("--seed", type=int, default=7, help="seed of the world (default: 7)")
+    parser.add_argument("--trials", type=int, default=4, help="models to try (default: 4)")
+    parser.add_argument("--campaigns", type=Path, help="campaign file (default: infra/campaigns.yaml; infra/campaigns-small.yaml for a real feed)")
+
+
+def run(options: argparse.Namespace) -> Reply:
+    """Run all stages, then draw the page."""
+    from jobs.lake.spark import SparkLake
+    from targeting.command import stages
+
+    setting = _setting(options)
+    address = Address.choose(options.lake or (None if setting.source == WORLD else f"./build/{setting.source}/lake"))
+    lake = SparkLake(address)
+    exports = address.beside("-exports")
+    empty = stages.Day(lake, (), setting.campaigns, exports, options.trials)
+    results = execute(_intake(setting, lake), empty)
+    day = stages.Day(lake, with_events(lake.arrow), setting.campaigns, exports, options.trials)
+    results += execute(_with_approval(stages.STAGES), day)
+    page = _page(lake, day)
+    return _reply(results, day, page)
+
+
+def _setting(options: argparse.Namespace) -> Setting:
+    from validation.verdict import WrongUse
+
+    if options.source == WORLD:
+        end = FIRST_DAY + timedelta(days=options.days + 3)
+        feed = Address.choose(options.lake).beside(f"-feed-{options.listeners}x{options.days}-{options.seed}")
+        campaigns = options.campaigns or Path("infra/campaigns.yaml")
+        return Setting(WORLD, feed, "none", campaigns, options.listeners, options.days, options.seed, datetime.combine(end, time(), UTC))
+    if options.input is None:
+        raise WrongUse(f"--source {options.source} reads a real feed: name its folder with --input (make demo SOURCE={options.source} INPUT=<folder>)")
+    campaigns = options.campaigns or Path("infra/campaigns-small.yaml")
+    return Setting(options.source, options.input, "assume", campaigns, 0, 0, 0, datetime.now(UTC))
+
+
+def _intake(setting: Setting, lake: SparkLake) -> tuple[Stage, ...]:
+    from targeting.command.stages import Done, step
+
+    def world(_: Day) -> Done:
+        from jobs.world.make import make
+
+        made = make(lake, setting.inputs, listeners=setting.listeners, days=setting.days, first=FIRST_DAY, seed=setting.seed)
+        return Done(made.sentence, made.changed, made.rows)
+
+    def ingest(_: Day) -> Done:
+        from jobs.ingest import ingest as take_in
+
+        source = "native" if setting.source == WORLD else setting.source
+        report = take_in(lake, source, [setting.inputs], basis=setting.basis, clock=setting.clock)
+        return Done(report.sentence, report.changed, report.kept)
+
+    name = "native" if setting.source == WORLD else setting.source
+    taken = step("ingest", "bronze", 75, f"overtone ingest {name} {setting.inputs} --basis {setting.basis}", ingest)
+    made = step("world", "files", 40, f"python -m jobs.world --seed {setting.seed}", world)
+    return (made, taken) if setting.source == WORLD else (taken,)
+
+
+def _with_approval(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    from targeting.command.stages import step
+
+    line = f'overtone model approve VERSION --by {REVIEWER} --lake "$lake"'
+    approval = step("approve", APPROVALS.name, 1, line, _approve)
+    cut = [stage.name for stage in stages].index("train") + 1
+    return (*stages[:cut], approval, *stages[cut:])
+
+
+def _approve(day: Day) -> Done:
+    """Let a person other than the author decide; in a demo the person's name says what it is."""
+    from targeting.command.stages import Done
+
+    trained = sorted(day.lake.arrow.read(TRAININGS).to_pylist(), key=lambda row: row["trained_at"])
+    passed = [row for row in trained if row["gate"] == "passed" and row["version"]]
+    if not passed:
+        return Done("approve: no model passed its gate, so there is nothing to approve", changed=False)
+    newest = passed[-1]
+    serving = [row["version"] for row in sorted(day.lake.arrow.read(APPROVALS).to_pylist(), key=lambda row: row["decided_at"])]
+    if serving and serving[-1] == newest["version"]:
+        return Done(f"approve: version {newest['version']} serves already", changed=False)
+    from ray_tune.registry import approve
+
+    return Done(approve(day.lake.arrow, newest["model"], newest["version"], by=REVIEWER), changed=True)
+
+
+def _page(lake: SparkLake, day: Day) -> Path:
+    from targeting.page import collect, render
+
+    folder = lake.address.beside("-page")
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / "index.html"
+    target.write_text(render(collect(lake.arrow, day.last)), encoding="utf-8")
+    return target
+
+
+def _reply(results: list[tuple[Stage, Done, float]], day: Day, page: Path) -> Reply:
+    rows = [{"stage": s.name, "writes": s.writes, "rows": d.rows, "seconds": round(t, 1)} for s, d, t in results]
+    data = {"stages": rows, "date": day.last.isoformat(), "page": str(page)}
+    closing = f"page: {page.resolve().as_uri()}"
+    if not any(done.changed for _, done, _ in results):
+        return Reply(data, f"nothing to do: all {len(rows)} stages up to {day.last} are done\n{closing}")
+    return Reply(data, table(rows, ("stage", "writes", "rows", "seconds"), empty="no stages") + f"\n{closing}")
