@@ -17,8 +17,6 @@ from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.fingerprint import arguments, code_of, fingerprint
 from jobs.lake.address import Address
 from jobs.lake.commit import stamp
-from jobs.lake.spark import SparkLake
-from jobs.publish import Batch, publish
 from validation.contract import Purpose, Table
 from validation.verdict import OvertoneError, WrongUse
 
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from jobs.lake.arrow import ArrowLake
+    from jobs.lake.spark import SparkLake
 
 Dates = tuple[date, ...]
 PUBLISHED, NOTHING = "published", "nothing to do"
@@ -128,6 +127,9 @@ def run(job: Job, lake: SparkLake, asked: Sequence[date]) -> Outcome:
     marks = stale(job, lake.arrow, asked)
     if not marks:
         return Outcome(job.writes.name, NOTHING, (), version=lake.arrow.version(job.writes), sentence=f"{job.writes.name}: nothing to do")
+    # Spark and Great Expectations take seconds to import: only a run that has something to do pays for them.
+    from jobs.publish import Batch, publish
+
     dates = tuple(sorted(marks))
     lake.arrow.create(job.writes)
     base = lake.arrow.version(job.writes)
@@ -156,6 +158,8 @@ def main(job: Job, argv: Sequence[str] | None = None) -> None:
     add_dates(parser)
     parser.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
     options = parser.parse_args(argv)
+    from jobs.lake.spark import SparkLake
+
     sys.exit(guarded(lambda: _say(run(job, SparkLake(Address.choose(options.lake)), asked(options)))))
 
 
