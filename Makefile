@@ -30,10 +30,10 @@ unit: setup ## Run the tests alone
 	@python -m pytest
 
 truth: setup ## Measure what the pipeline recovers of the known-truth world (NAME= selects) into build/truth.json
-	@python tests/truth/run.py $(if $(NAME),--name "$(NAME)")
+	@PYTHONPATH=tests python tests/truth/run.py $(if $(NAME),--name "$(NAME)")
 
 bench: setup ## Run the benchmarks against peers (NAME= selects) into build/benchmarks.json
-	@python tests/benchmarks/run.py $(if $(NAME),--name "$(NAME)")
+	@PYTHONPATH=tests python tests/benchmarks/run.py $(if $(NAME),--name "$(NAME)")
 
 schemas: setup ## Rewrite the golden file of table schemas, to be reviewed as a diff
 	@python -c "from jobs.catalogue import schemas; print(schemas(), end='')" > tests/schemas.txt

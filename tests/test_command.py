@@ -1,0 +1,85 @@
+"""The overtone command line: help, JSON, and a clear sentence for every wrong word."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobs.catalogue import TABLES
+from targeting.__main__ import COMMANDS, main, parser
+from targeting.command.reply import table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def call(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    """Run the command in this process; return exit code, stdout, stderr."""
+    try:
+        main(argv)
+        code = 0
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_an_example_that_it_accepts(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, name, "--help")
+    assert code == 0
+    assert "example:" in out
+    example = COMMANDS[name].EXAMPLE.replace("'Ada Lovelace'", "Ada")
+    assert parser().parse_args(example.split()[1:]).command == name
+
+
+def test_tables_lists_all_with_their_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "tables", "--json")
+    listed = json.loads(out)
+    assert code == 0
+    assert [one["name"] for one in listed] == list(TABLES)
+    assert all(one["columns"] and one["row"] and one["purpose"] for one in listed)
+    code, out, _ = call(capsys, "tables", "silver.listens")
+    assert code == 0
+    assert "local_hour" in out
+    assert "hour_of_day" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("tables", "silver.listen"), "unknown table 'silver.listen'; did you mean 'silver.listens'?"),
+        (("day", "--date", "yesterday"), "'yesterday' is no date of the form 2026-11-01"),
+        (("day",), "name the dates"),
+        (("day", "--from", "2026-11-02", "--to", "2026-11-01"), "lies after"),
+        (("day", "--date", "2026-11-01", "--only", "trian"), "did you mean 'train'?"),
+        (("day", "--stale"), "holds no plays yet"),
+        (("status", "--lake", "ftp://x/y"), "unknown scheme 'ftp'"),
+        (("audience", "show", "x"), "none was built yet"),
+        (("demo", "--source", "eventsim"), "name its folder with --input"),
+        (("fly",), "invalid choice: 'fly'"),
+    ],
+)
+def test_wrong_use_ends_with_2_and_says_what_was_wrong(
+    argv: tuple[str, ...], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = () if "--lake" in argv or argv[0] == "fly" else ("--lake", str(tmp_path / "lake"))
+    code, out, err = call(capsys, *argv, *lake)
+    assert (code, out) == (2, "")
+    assert words in err
+
+
+def test_an_empty_lake_has_a_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "status", "--lake", str(tmp_path / "lake"))
+    assert code == 0
+    assert "nothing is published yet" in out
+    assert call(capsys, "quarantine", "list", "--lake", str(tmp_path / "lake"))[1] == "nothing was refused\n"
+    assert call(capsys, "model", "list", "--lake", str(tmp_path / "lake"), "--json")[1] == "[]\n"
+
+
+def test_rows_are_laid_out_in_columns() -> None:
+    rows = [{"name": "a", "n": 1234}, {"name": "bbb", "n": None}]
+    assert table(rows, ("name", "n"), empty="-") == "name      n\na     1,234\nbbb       -"
+    assert table([], ("name",), empty="none") == "none"
