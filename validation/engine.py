@@ -6,6 +6,7 @@ The only module that knows Great Expectations.
 from __future__ import annotations
 
 import logging
+import re
 from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,30 +23,33 @@ from great_expectations.expectations.core.unexpected_rows_expectation import Une
 from great_expectations.expectations.expectation import BatchExpectation, Expectation
 from pyspark.sql import functions as F
 
-from validation.suites.queries import broken, broken_rules, label, shared_hashes
-from validation.suites.suite import (
-    REJECTED_SHARE,
-    Columns,
-    Item,
-    RowRules,
-    Rows,
-    Statistic,
-    Types,
-    UniqueKey,
-    content,
-    shape,
+from validation.suites.checks import (
+    columns_check,
+    key_check,
+    rejected_check,
+    rows_check,
+    rule_check,
+    statistic_check,
+    types_check,
 )
-from validation.verdict import Check, OvertoneError, Verdict
+from validation.suites.queries import broken, broken_rules, label, shared_hashes
+from validation.suites.suite import ROWS, Columns, Item, RowRules, Rows, Statistic, Types, UniqueKey, content, shape
+from validation.verdict import OvertoneError, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+    from great_expectations.datasource.fluent.interfaces import Batch
     from pyspark.sql import DataFrame
 
+    from validation.contract import Expectation as Contracted
     from validation.contract import Rule, Table
+    from validation.verdict import Check
 
-VIEW = "tmp_view"  # the name Great Expectations registers a frame under to query it
+VIEW = "tmp_view"  # the name under which Great Expectations queries a frame, and leaves it behind
+LOGGERS = ("great_expectations", "SQLQueryContextLogger")  # they repeat on stderr what the verdict says
+DATA_ERROR = re.compile(r"\[([A-Z0-9_.]+)\].*SQLSTATE: 22", re.DOTALL)
 
 
 class UnexpectedRows(UnexpectedRowsExpectation):
@@ -78,30 +82,30 @@ def audit(frame: DataFrame, table: Table, rejected: int = 0, *, sample: int = 5)
     `validation.suites.queries.label` calls them; they are looked for only after a rule was found broken. A batch of the
     wrong shape, or without rows, is asked nothing more.
     """
-    _quiet()
-    found = _run(frame, table, shape(table))
-    checks = [_shape_check(item, found[item.name]) for item in shape(table)]
-    rows = int(found["rows"].result["observed_value"])
-    checks.append(_rejected_share(table, rows, rejected))
-    if rows and all(check.success for check in checks[:2]):
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    batch = _batch(frame, table)
+    found = _run(batch, frame, table, shape(table))
+    rows = int(found[ROWS].result["observed_value"])
+    checks = [_shape_check(item, found[item.name], frame) for item in shape(table)]
+    if rows and all(check.success for check in checks if check.rule != ROWS):
         asked = content(table)
-        found = _run(frame, table, asked)
+        found = _run(batch, frame, table, asked)
         for item in asked:
             checks += _content_checks(item, found[item.name], frame, table, sample)
-    return Verdict(table.name, tuple(checks), rows, rejected)
+    return Verdict(table.name, (*checks, rejected_check(table, rows, rejected)), rows, rejected)
 
 
-def _quiet() -> None:
-    for name in ("great_expectations", "SQLQueryContextLogger"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def _run(frame: DataFrame, table: Table, items: Sequence[Item]) -> dict[str, ExpectationValidationResult]:
-    """Run items as one Great Expectations suite and return each one's result by name."""
+def _batch(frame: DataFrame, table: Table) -> Batch:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    source = context.data_sources.add_spark(name="spark", persist=False)
-    batch = source.add_dataframe_asset(name=table.name).add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
+    # Great Expectations caches a frame unless told otherwise; a big staged batch is cheaper to read again.
+    asset = context.data_sources.add_spark(name="spark", persist=False).add_dataframe_asset(name=table.name)
+    return asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
+
+
+def _run(batch: Batch, frame: DataFrame, table: Table, items: Sequence[Item]) -> dict[str, ExpectationValidationResult]:
+    """Run items as one Great Expectations suite and return each one's result by name."""
     suite = gx.ExpectationSuite(name=table.name, expectations=[_expectation(item) for item in items])
     try:
         results = batch.validate(suite, result_format="COMPLETE").results
@@ -126,31 +130,35 @@ def _expectation(item: Item) -> Expectation:
         case UniqueKey():
             return UnexpectedRows(unexpected_rows_query=shared_hashes(item), meta=meta)
         case Statistic(asked):
-            return _statistic(asked.statistic, asked.column, asked.low, asked.high, meta)
+            return _statistic(asked, meta)
 
 
-def _statistic(statistic: str, column: str, low: float | None, high: float | None, meta: dict[str, str]) -> Expectation:
-    match statistic:
+def _statistic(asked: Contracted, meta: dict[str, str]) -> Expectation:
+    column, low, high = asked.column, asked.low, asked.high
+    match asked.statistic:
         case "mean":
             return ExpectColumnMeanToBeBetween(column=column, min_value=low, max_value=high, meta=meta)
         case "distinct":
             least, most = (None if end is None else int(end) for end in (low, high))
             return ExpectColumnUniqueValueCountToBeBetween(column=column, min_value=least, max_value=most, meta=meta)
         case "null_share":
-            known_low, known_high = (None if end is None else 1 - end for end in (high, low))
-            return ExpectColumnProportionOfNonNullValuesToBeBetween(column=column, min_value=known_low, max_value=known_high, meta=meta)
-    raise OvertoneError(f"no Great Expectations check is known for the statistic {statistic!r} of {column}")
+            least_known, most_known = (None if end is None else round(1 - end, 12) for end in (high, low))
+            return ExpectColumnProportionOfNonNullValuesToBeBetween(column=column, min_value=least_known, max_value=most_known, meta=meta)
+    raise OvertoneError(f"no Great Expectations check is known for the expectation {asked.name!r}")
 
 
 def _refuse_exception(table: Table, result: ExpectationValidationResult) -> None:
     """A check that could not be run says nothing about the batch: it is an error, not a verdict."""
     info: Mapping[str, Any] = result.exception_info or {}
-    entries = [info] if "raised_exception" in info else list(info.values())
-    for entry in entries:
+    for entry in [info] if "raised_exception" in info else info.values():
         if entry.get("raised_exception"):
-            raise OvertoneError(
-                f"{table.name}: the check {_name(result)} could not be run: {_first_line(str(entry.get('exception_message')))}"
-            )
+            raise OvertoneError(f"{table.name}: the check {_name(result)} could not be run: {_reason(str(entry.get('exception_message')))}")
+
+
+def _reason(message: str) -> str:
+    """Return what went wrong in one line. Errors about data (SQLSTATE 22) quote the data: of them only the class is told."""
+    data = DATA_ERROR.search(message)
+    return f"[{data[1]}], a value of the batch that is withheld here; rules use try_ functions" if data else message.strip().split("\n")[0]
 
 
 def _name(result: ExpectationValidationResult) -> str:
@@ -158,92 +166,50 @@ def _name(result: ExpectationValidationResult) -> str:
     return str(config.meta["name"]) if config is not None and config.meta else ""
 
 
-def _shape_check(item: Item, result: ExpectationValidationResult) -> Check:
-    found, success = result.result, bool(result.success)
+def _shape_check(item: Item, result: ExpectationValidationResult, frame: DataFrame) -> Check:
     match item:
-        case Columns(names):
-            wrong = found["details"].get("mismatched", {}) if not success else {}
-            parts = [f"{kind} {', '.join(wrong[kind])}" for kind in ("missing", "unexpected") if wrong.get(kind)]
-            return Check(item.name, success, "; ".join(parts) or f"{len(names)} columns", f"exactly the {len(names)} declared columns")
-        case Types(types):
-            parts = [f"{name} is {dtype}, not {dict(types)[name]}" for name, dtype in found["details"]["wrong"].items()]
-            return Check(item.name, success, "; ".join(parts) or "as declared", "the declared types")
-        case Rows(low, high):
-            return Check(item.name, success, f"{found['observed_value']:,}", _bounds(low, high))
+        case Columns():
+            return columns_check(item, frame.columns)
+        case Types():
+            return types_check(item, result.result["details"]["wrong"])
+        case Rows():
+            return rows_check(item, result.result["observed_value"], success=bool(result.success))
     raise OvertoneError(f"{item.name} is no check of a batch's shape")
-
-
-def _rejected_share(table: Table, rows: int, rejected: int) -> Check:
-    share = rejected / (rows + rejected) if rejected else 0.0
-    return Check(REJECTED_SHARE, share <= table.rejected_share, f"{share:.2%}", f"at most {table.rejected_share:.2%}", rejected)
 
 
 def _content_checks(item: Item, result: ExpectationValidationResult, frame: DataFrame, table: Table, sample: int) -> list[Check]:
     match item:
         case RowRules(rules):
             counts = {row["rule"]: int(row["n"]) for row in result.result["details"]["unexpected_rows"]}
-            keys = _violators(frame, table, [rule for rule in rules if rule.name in counts], sample)
-            return [_row_check(rule, counts.get(rule.name, 0), keys.get(rule.name, ())) for rule in rules]
+            named = _violators(frame, table, [rule for rule in rules if rule.name in counts], sample)
+            return [rule_check(rule, counts.get(rule.name, 0), named.get(rule.name, ())) for rule in rules]
         case UniqueKey():
-            return [_key_check(item, frame, table, sample) if not result.success else _unique(item)]
+            return [key_check(item) if result.success else _shared_keys(item, frame, table, sample)]
         case Statistic(asked):
             observed = result.result.get("observed_value")
             if asked.statistic == "null_share" and observed is not None:
                 observed = 1 - observed
-            shown = "no value" if observed is None else f"{observed:,.6g}"
-            return [Check(item.name, bool(result.success), shown, _bounds(asked.low, asked.high))]
+            return [statistic_check(item, observed, success=bool(result.success))]
     raise OvertoneError(f"{item.name} is no check of a batch's content")
-
-
-def _row_check(rule: Rule, broken_rows: int, keys: tuple[str, ...]) -> Check:
-    return Check(rule.name, not broken_rows, f"{broken_rows:,} rows" if broken_rows else "every row", rule.meaning, broken_rows, keys)
 
 
 def _violators(frame: DataFrame, table: Table, rules: Sequence[Rule], sample: int) -> dict[str, tuple[str, ...]]:
     """Name some rows that break each rule; one job, which stops reading as soon as it has enough."""
-    if not rules or not sample:
-        return {}
-    parts = [
-        frame.where(broken(rule)).select(F.lit(rule.name).alias("rule"), F.expr(label(table)).alias("row")).limit(sample) for rule in rules
-    ]
     named: dict[str, list[str]] = {}
-    for found in reduce(lambda left, right: left.unionAll(right), parts).collect():
-        named.setdefault(found["rule"], []).append(found["row"])
+    if rules:
+        row = F.expr(label(table)).alias("row")
+        parts = [frame.where(broken(rule)).select(F.lit(rule.name).alias("rule"), row).limit(sample) for rule in rules]
+        for found in reduce(lambda left, right: left.unionAll(right), parts).collect():
+            named.setdefault(found["rule"], []).append(found["row"])
     return {rule: tuple(sorted(rows)) for rule, rows in named.items()}
 
 
-def _key_check(key: UniqueKey, frame: DataFrame, table: Table, sample: int) -> Check:
+def _shared_keys(key: UniqueKey, frame: DataFrame, table: Table, sample: int) -> Check:
     """Look again, exactly: two keys may share a hash without being equal."""
     twice = frame.dropna(subset=list(key.columns)).groupBy(*key.columns).agg(F.count("*").alias("n")).where("n > 1")
-    totals = twice.agg(F.count("*").alias("keys"), F.coalesce(F.sum("n"), F.lit(0)).alias("rows")).first()
+    totals = twice.agg(F.count("*").alias("keys"), F.sum("n").alias("rows")).first()
     if totals is None or not totals["keys"]:
-        return _unique(key)
-    whole = frame.join(twice.limit(sample), list(key.columns), "left_semi")
-    rows = whole.select(F.expr(label(table)).alias("row")).distinct().limit(sample).collect()
-    named = tuple(sorted(found["row"] for found in rows))
-    return Check(
-        key.name,
-        success=False,
-        observed=f"{totals['keys']:,} keys in {totals['rows']:,} rows",
-        expected=_once(key),
-        failed_rows=int(totals["rows"]),
-        sample_keys=named,
-    )
-
-
-def _unique(key: UniqueKey) -> Check:
-    return Check(key.name, success=True, observed="every key once", expected=_once(key))
-
-
-def _once(key: UniqueKey) -> str:
-    return f"every ({', '.join(key.columns)}) once"
-
-
-def _bounds(low: float | None, high: float | None) -> str:
-    if low is not None and high is not None:
-        return f"{low:,g} to {high:,g}" if low != high else f"{low:,g}"
-    return f"at least {low:,g}" if low is not None else f"at most {high:,g}" if high is not None else "anything"
-
-
-def _first_line(message: str) -> str:
-    return message.strip().splitlines()[0] if message.strip() else "no reason given"
+        return key_check(key)
+    rows = frame.join(twice.limit(sample), list(key.columns), "left_semi").select(F.expr(label(table)).alias("row"))
+    named = tuple(sorted(found["row"] for found in rows.distinct().limit(sample).collect()))
+    return key_check(key, int(totals["keys"]), int(totals["rows"]), named)
