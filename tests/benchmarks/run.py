@@ -1,0 +1,12 @@
+"""Runs the benchmarks side by side with their peers: `make bench`, or `make bench NAME=publish`."""
+
+from __future__ import annotations
+
+import audit
+import publish
+from results import main
+
+PROGRAMS = {"publish": publish.measure, "audit": audit.measure}
+
+if __name__ == "__main__":
+    main(PROGRAMS, "benchmarks.json")
