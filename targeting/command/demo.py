@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.contracts.delivery import APPROVALS, TRAININGS
 from jobs.lake.address import Address
-from targeting.command.day import execute, with_events
+from targeting.command.day import CAMPAIGNS, execute, with_events
 from targeting.command.reply import Reply, table
 
 if TYPE_CHECKING:
@@ -37,48 +37,66 @@ class Setting:
     days: int
     seed: int
     clock: datetime
+    signal: bool = True
+    trials: int = 4
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--source", default=WORLD, help="world (default), or the form of a real feed: eventsim, listenbrainz, lastfm, spotify")
+    parser.add_argument(
+        "--source", default=WORLD, help="world (default), or the form of a real feed: eventsim, listenbrainz, lastfm, spotify"
+    )
     parser.add_argument("--input", type=Path, help="folder of a real feed")
     parser.add_argument("--listeners", type=int, default=20_000, help="listeners of the world (default: 20,000)")
     parser.add_argument("--days", type=int, default=40, help="days of the world (default: 40)")
     parser.add_argument("--seed", type=int, default=7, help="seed of the world (default: 7)")
     parser.add_argument("--trials", type=int, default=4, help="models to try (default: 4)")
-    parser.add_argument("--campaigns", type=Path, help="campaign file (default: infra/campaigns.yaml; infra/campaigns-small.yaml for a real feed)")
+    parser.add_argument(
+        "--campaigns", type=Path, help="campaign file (default: infra/campaigns.yaml; infra/campaigns-small.yaml for a real feed)"
+    )
 
 
 def run(options: argparse.Namespace) -> Reply:
     """Run all stages, then draw the page."""
     from jobs.lake.spark import SparkLake
+
+    address = Address.choose(options.lake or (None if options.source == WORLD else f"./build/{options.source}/lake"))
+    lake = SparkLake(address)
+    results, day = play(lake, _setting(options, address))
+    return _reply(results, day, _page(lake, day))
+
+
+def play(lake: SparkLake, setting: Setting, stop: str = "") -> tuple[list[tuple[Stage, Done, float]], Day]:
+    """Run intake and all stages, or those up to and with `stop`; return what each did, and the day."""
     from targeting.command import stages
 
-    setting = _setting(options)
-    address = Address.choose(options.lake or (None if setting.source == WORLD else f"./build/{setting.source}/lake"))
-    lake = SparkLake(address)
-    exports = address.beside("-exports")
-    empty = stages.Day(lake, (), setting.campaigns, exports, options.trials)
-    results = execute(_intake(setting, lake), empty)
-    day = stages.Day(lake, with_events(lake.arrow), setting.campaigns, exports, options.trials)
-    results += execute(_with_approval(stages.STAGES), day)
-    page = _page(lake, day)
-    return _reply(results, day, page)
+    exports = lake.address.beside("-exports")
+    results = execute(_intake(setting, lake), stages.Day(lake, (), setting.campaigns, exports, setting.trials))
+    day = stages.Day(lake, with_events(lake.arrow), setting.campaigns, exports, setting.trials)
+    chosen = _with_approval(stages.STAGES)
+    names = [stage.name for stage in chosen]
+    return results + execute(chosen[: names.index(stop) + 1] if stop else chosen, day), day
 
 
-def _setting(options: argparse.Namespace) -> Setting:
+def world_setting(address: Address, *, listeners: int, days: int, seed: int, signal: bool = True) -> Setting:
+    """Return the setting of a known-truth world; its feed lies beside the lake, its clock stands a few days after its end."""
+    clock = datetime.combine(FIRST_DAY + timedelta(days=days + 3), time(), UTC)
+    feed = address.beside(f"-feed-{listeners}x{days}-{seed}{'' if signal else '-no-signal'}")
+    return Setting(WORLD, feed, "none", CAMPAIGNS, listeners, days, seed, clock, signal)
+
+
+def _setting(options: argparse.Namespace, address: Address) -> Setting:
     from validation.verdict import WrongUse
 
     if options.source == WORLD:
-        end = FIRST_DAY + timedelta(days=options.days + 3)
-        feed = Address.choose(options.lake).beside(f"-feed-{options.listeners}x{options.days}-{options.seed}")
-        campaigns = options.campaigns or Path("infra/campaigns.yaml")
-        return Setting(WORLD, feed, "none", campaigns, options.listeners, options.days, options.seed, datetime.combine(end, time(), UTC))
+        world = world_setting(address, listeners=options.listeners, days=options.days, seed=options.seed)
+        return replace(world, trials=options.trials, campaigns=options.campaigns or CAMPAIGNS)
     if options.input is None:
-        raise WrongUse(f"--source {options.source} reads a real feed: name its folder with --input (make demo SOURCE={options.source} INPUT=<folder>)")
+        raise WrongUse(
+            f"--source {options.source} reads a real feed: name its folder with --input (make demo SOURCE={options.source} INPUT=<folder>)"
+        )
     campaigns = options.campaigns or Path("infra/campaigns-small.yaml")
-    return Setting(options.source, options.input, "assume", campaigns, 0, 0, 0, datetime.now(UTC))
+    return Setting(options.source, options.input, "assume", campaigns, 0, 0, 0, datetime.now(UTC), trials=options.trials)
 
 
 def _intake(setting: Setting, lake: SparkLake) -> tuple[Stage, ...]:
@@ -87,7 +105,9 @@ def _intake(setting: Setting, lake: SparkLake) -> tuple[Stage, ...]:
     def world(_: Day) -> Done:
         from jobs.world.make import make
 
-        made = make(lake, setting.inputs, listeners=setting.listeners, days=setting.days, first=FIRST_DAY, seed=setting.seed)
+        made = make(
+            lake, setting.inputs, listeners=setting.listeners, days=setting.days, first=FIRST_DAY, seed=setting.seed, signal=setting.signal
+        )
         return Done(made.sentence, made.changed, made.rows)
 
     def ingest(_: Day) -> Done:
