@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from validation.suites.suite import REJECTED_SHARE
+from validation.suites.suite import REJECTED_SHARE, Columns, Item, RowRules, Rows, Statistic, Types, UniqueKey, content, shape
 from validation.verdict import Check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from validation.contract import Rule, Table
-    from validation.suites.suite import Columns, Rows, Statistic, Types, UniqueKey
+
+
+def promised(table: Table) -> tuple[Check, ...]:
+    """Return every check an audit of a table makes, as an unharmed batch of one row would answer it."""
+    return (*(check for item in (*shape(table), *content(table)) for check in _unharmed(item)), rejected_check(table, 1, 0))
+
+
+def _unharmed(item: Item) -> tuple[Check, ...]:
+    match item:
+        case Columns(names):
+            return (columns_check(item, names),)
+        case Types():
+            return (types_check(item, {}),)
+        case Rows():
+            return (rows_check(item, 1, success=True),)
+        case RowRules(rules):
+            return tuple(rule_check(rule, 0, ()) for rule in rules)
+        case UniqueKey():
+            return (key_check(item),)
+        case Statistic():
+            return (statistic_check(item, None, success=True),)
 
 
 def columns_check(item: Columns, found: Sequence[str]) -> Check:
@@ -44,12 +64,12 @@ def rejected_check(table: Table, rows: int, rejected: int) -> Check:
 
 def rule_check(rule: Rule, broken_rows: int, keys: tuple[str, ...]) -> Check:
     """Say how many rows break a rule, and name some."""
-    return Check(rule.name, not broken_rows, f"{broken_rows:,} rows" if broken_rows else "every row", rule.meaning, broken_rows, keys)
+    return Check(rule.name, not broken_rows, _counted(broken_rows, "row") if broken_rows else "every row", rule.meaning, broken_rows, keys)
 
 
 def key_check(item: UniqueKey, keys: int = 0, rows: int = 0, named: tuple[str, ...] = ()) -> Check:
     """Say how many keys stand more than once, and in how many rows."""
-    observed = f"{keys:,} keys in {rows:,} rows" if keys else "every key once"
+    observed = f"{_counted(keys, 'key')} in {_counted(rows, 'row')}" if keys else "every key once"
     return Check(item.name, not keys, observed, f"every ({', '.join(item.columns)}) once", rows, named)
 
 
@@ -66,6 +86,10 @@ def bounds(low: float | None, high: float | None) -> str:
     if low is not None:
         return f"at least {low:,g}"
     return f"at most {high:,g}" if high is not None else "anything"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _without(names: Sequence[str], others: Sequence[str]) -> list[str]:
