@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import great_expectations as gx
@@ -21,6 +20,7 @@ from great_expectations.expectations.core.expect_table_columns_to_match_set impo
 from great_expectations.expectations.core.expect_table_row_count_to_be_between import ExpectTableRowCountToBeBetween
 from great_expectations.expectations.core.unexpected_rows_expectation import UnexpectedRowsExpectation
 from great_expectations.expectations.expectation import BatchExpectation, Expectation
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from validation.suites.checks import (
@@ -194,14 +194,17 @@ def _content_checks(item: Item, result: ExpectationValidationResult, frame: Data
 
 
 def _violators(frame: DataFrame, table: Table, rules: Sequence[Rule], sample: int) -> dict[str, tuple[str, ...]]:
-    """Name some rows that break each rule; one job, which stops reading as soon as it has enough."""
+    """Name rows that break each rule, the first `sample` in order of their labels, in one pass over the batch."""
+    if not rules:
+        return {}
+    names = F.array_compact(F.array(*(F.when(F.expr(broken(rule)), rule.name) for rule in rules)))
+    rows = frame.select(F.explode(names).alias("rule"), F.expr(label(table)).alias("row"))
+    # Spark keeps no more than `sample` rows a rule while it numbers them.
+    rank = F.row_number().over(Window.partitionBy("rule").orderBy("row"))
     named: dict[str, list[str]] = {}
-    if rules:
-        row = F.expr(label(table)).alias("row")
-        parts = [frame.where(broken(rule)).select(F.lit(rule.name).alias("rule"), row).limit(sample) for rule in rules]
-        for found in reduce(lambda left, right: left.unionAll(right), parts).collect():
-            named.setdefault(found["rule"], []).append(found["row"])
-    return {rule: tuple(sorted(rows)) for rule, rows in named.items()}
+    for found in rows.withColumn("rank", rank).where(F.col("rank") <= sample).collect():
+        named.setdefault(found["rule"], []).append(found["row"])
+    return {rule: tuple(sorted(labels)) for rule, labels in named.items()}
 
 
 def _shared_keys(key: UniqueKey, frame: DataFrame, table: Table, sample: int) -> Check:
@@ -210,6 +213,6 @@ def _shared_keys(key: UniqueKey, frame: DataFrame, table: Table, sample: int) ->
     totals = twice.agg(F.count("*").alias("keys"), F.sum("n").alias("rows")).first()
     if totals is None or not totals["keys"]:
         return key_check(key)
-    rows = frame.join(twice.limit(sample), list(key.columns), "left_semi").select(F.expr(label(table)).alias("row"))
-    named = tuple(sorted(found["row"] for found in rows.distinct().limit(sample).collect()))
+    rows = frame.join(twice.limit(sample), list(key.columns), "left_semi").select(F.expr(label(table)).alias("row")).distinct()
+    named = tuple(found["row"] for found in rows.orderBy("row").limit(sample).collect())
     return key_check(key, int(totals["keys"]), int(totals["rows"]), named)
