@@ -1,0 +1,107 @@
+"""From a booster's log-odds to probabilities that come true, learned on later days than the booster saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.isotonic import isotonic_regression
+
+from validation.contract import did_you_mean
+from validation.verdict import OvertoneError
+
+Floats = NDArray[np.float64]
+KINDS = ("platt", "isotonic")
+SPREAD = 1.0  # prior standard deviation of Platt's two parameters around the identity
+FLATTEST = 0.01  # a slope of zero or below would throw the ranking away
+STEPS, CLOSE = 100, 1e-10  # of Newton's method
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """A rising map from log-odds to probability.
+
+    platt: `y` = (intercept, slope) of the logistic curve, `x` empty. isotonic: straight lines between the knots (`x`, `y`),
+    level beyond the outer ones.
+    """
+
+    kind: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise OvertoneError(f"unknown calibrator {self.kind!r}{did_you_mean(self.kind, KINDS)}")
+
+    def __call__(self, raw: Floats) -> Floats:
+        """Return probabilities of the same shape."""
+        if self.kind == "isotonic":
+            return np.interp(raw, self.x, self.y)
+        intercept, slope = self.y
+        return _sigmoid(intercept + slope * np.asarray(raw, dtype=np.float64))
+
+    def record(self) -> dict[str, Any]:
+        """Return plain values from which `of` makes an equal calibrator."""
+        return {"kind": self.kind, "x": list(self.x), "y": list(self.y)}
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Calibrator:
+        """Read what `record` wrote."""
+        return cls(record["kind"], tuple(record["x"]), tuple(record["y"]))
+
+
+def fit(raw: Floats, labels: Floats, isotonic_from: int) -> Calibrator:
+    """Learn the map from log-odds and labels of 0 and 1.
+
+    Isotonic regression follows any shape but needs many positives; below `isotonic_from` of them two parameters are all
+    that the data carry (Niculescu-Mizil and Caruana 2005, section 5).
+    """
+    return isotonic(raw, labels) if labels.sum() >= isotonic_from else platt(raw, labels)
+
+
+def platt(raw: Floats, labels: Floats) -> Calibrator:
+    """Fit sigmoid(a + b x) by Newton's method under a weak normal prior on (a, b) around (0, 1); b is kept positive."""
+    found = _newton(np.column_stack([np.ones_like(raw), raw]), labels, np.array([0.0, 1.0]), np.zeros(len(raw)))
+    if found[1] >= FLATTEST:
+        return Calibrator("platt", (), (float(found[0]), float(found[1])))
+    level = _newton(np.ones((len(raw), 1)), labels, np.zeros(1), FLATTEST * raw)
+    return Calibrator("platt", (), (float(level[0]), FLATTEST))
+
+
+def isotonic(raw: Floats, labels: Floats) -> Calibrator:
+    """Fit the best rising step function and join the middles of its steps, so that examples of one step keep their order."""
+    order = np.argsort(raw, kind="stable")
+    x, first, rows = np.unique(raw[order], return_index=True, return_counts=True)
+    rate = np.add.reduceat(labels[order].astype(np.float64), first) / rows
+    level = isotonic_regression(rate, sample_weight=rows.astype(np.float64))
+    steps = np.flatnonzero(np.r_[True, level[1:] != level[:-1]])
+    middle = np.add.reduceat(x * rows, steps) / np.add.reduceat(rows, steps)
+    floor = 0.5 / len(raw)
+    y = np.clip(level[steps], floor, 1 - floor)
+    return Calibrator("isotonic", tuple(map(float, middle)), tuple(map(float, y)))
+
+
+def _newton(design: Floats, labels: Floats, centre: Floats, offset: Floats) -> Floats:
+    def worth(at: Floats) -> float:
+        odds = design @ at + offset
+        return float(labels @ odds - np.logaddexp(0, odds).sum() - ((at - centre) ** 2).sum() / (2 * SPREAD**2))
+
+    at, best = centre.copy(), worth(centre)
+    for _ in range(STEPS):
+        p = _sigmoid(design @ at + offset)
+        slope = design.T @ (labels - p) - (at - centre) / SPREAD**2
+        curve = (design * (p * (1 - p))[:, None]).T @ design + np.eye(len(at)) / SPREAD**2
+        step = np.linalg.solve(curve, slope)
+        # Far from the goal the curve is nearly flat and a whole step overshoots.
+        while worth(at + step) < best and np.abs(step).max() > CLOSE:
+            step = step / 2
+        if np.abs(step).max() <= CLOSE:
+            break
+        at, best = at + step, worth(at + step)
+    return at
+
+
+def _sigmoid(x: Floats) -> Floats:
+    return 0.5 * (1 + np.tanh(0.5 * x))
