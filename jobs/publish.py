@@ -9,12 +9,12 @@ from uuid import uuid4
 
 import pyarrow as pa
 from pyspark.sql import functions as F
-from validation.engine import audit
 
 from jobs.contracts.operations import QUARANTINE, VERDICTS
 from jobs.lake.arrow import arrow_schema, partition_values
 from jobs.lake.commit import Note
 from jobs.lake.spark import conform
+from validation.engine import audit
 from validation.verdict import HeldBack, OvertoneError, Verdict
 
 if TYPE_CHECKING:

@@ -30,6 +30,15 @@ ATTRIBUTES = (
     *(Column(name, "double", f"{name}, 0 to 1") for name in DESCRIPTORS),
 )
 
+# An unknown age counts as a minor's, unless the operator vouched for everybody.
+ADULT = "age_band <> 'under_18' AND (age_band <> 'unknown' OR basis = 'assume')"
+AGREED = f"consent = 'granted' AND {ADULT}"
+
+# What a play remembers of its track; the rest is looked up in silver.tracks.
+HEARD = tuple(column for column in ATTRIBUTES if column.name not in ("loudness", "instrumentalness", "liveness", "speechiness"))
+NAMED = ("feed", "native_key", "isrc", "mbid", "artist_name", "track_name")
+LOOKUP = "md5(concat_ws('\\u001f', {}))".format(", ".join(f"coalesce({name}, '')" for name in NAMED))
+
 SILVER_LISTENERS = Table(
     "silver.listeners",
     "one listener who had stated anything by the end of the date: the statement in force, as known then",
@@ -50,7 +59,7 @@ SILVER_LISTENERS = Table(
     retention_days=400,
     rules=(
         Rule("known_by_then", "known_ts < date + INTERVAL 1 DAY", "nothing learned later"),
-        Rule("no_minor_allowed", "NOT ads_allowed OR (consent = 'granted' AND age_band NOT IN ('under_18', 'unknown'))", "only consenting adults"),
+        Rule("no_minor_allowed", f"NOT ads_allowed OR ({AGREED})", "only consenting adults"),
     ),
     may_be_empty=True,
 )
@@ -80,14 +89,19 @@ LISTENS = Table(
     "one play of a track or episode, with its track, local time and what became of it",
     ("event_id",),
     (
-        DATE, EVENT_ID, FEED, LISTENER, EVENT_TS, KNOWN_TS,
+        DATE,
+        EVENT_ID,
+        FEED,
+        LISTENER,
+        EVENT_TS,
+        KNOWN_TS,
         Column("time_zone", "string", "zone that local time was computed in", required=True),
         Column("local_date", "date", "date on the listener's clock", required=True),
         Column("local_hour", "int", "hour on the listener's clock, 0 to 23", required=True),
         TRACK_ID,
         Column("artist_id", "string", "one id for an artist", required=True),
         Column("kind", "string", "track or episode", required=True),
-        *ATTRIBUTES,
+        *HEARD,
         Column("ms_played", "bigint", "milliseconds heard, null where unknown"),
         Column("skipped", "boolean", "ended by the listener before 30 s or as the feed says; null where neither is known"),
         Column("completed", "boolean", "heard to at least 90 % of its length; null where unknown"),

@@ -5,8 +5,12 @@ Nothing here imports Spark: the catalogue derives table schemas from these recor
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jobs.features import listening, response, rhythm, taste
-from jobs.features.feature import Feature, Measure
+
+if TYPE_CHECKING:
+    from jobs.features.feature import Feature, Measure
 
 MEASURES: tuple[Measure, ...] = (*listening.MEASURES, *taste.MEASURES, *rhythm.MEASURES, *response.MEASURES)
 USER: tuple[Feature, ...] = (*listening.LISTENING, *taste.TASTE, *rhythm.RHYTHM, *response.RESPONSE)

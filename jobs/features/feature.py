@@ -17,7 +17,10 @@ NAMES = re.compile(r"{(\w+)}")
 
 @dataclass(frozen=True)
 class Measure:
-    """An additive daily count of one listener: an SQL aggregate over that day's rows of `of` (listens, sessions, ...)."""
+    """An additive daily count of one listener: an SQL aggregate over that day's rows of `of`.
+
+    `of` is listens, sessions, feedback or ad_events; `dates` counts a date once, on the row by which it became known.
+    """
 
     name: str
     of: str
@@ -46,6 +49,9 @@ class Feature:
         return tuple(dict.fromkeys(NAMES.findall(self.sql)))
 
 
-def windowed(name: str, dtype: str, sql: str, days: tuple[int, ...], meaning: str, *, purpose: Purpose = Purpose.CONTENT) -> tuple[Feature, ...]:
+def windowed(
+    name: str, dtype: str, sql: str, days: tuple[int, ...], meaning: str, *, purpose: Purpose = Purpose.CONTENT
+) -> tuple[Feature, ...]:
     """Return the same feature over several windows, named `name_7d`, `name_28d`, ..."""
-    return tuple(Feature(f"{name}_{d}d", dtype, sql, d, f"{meaning}, last {d} day{'s' if d > 1 else ''}", purpose) for d in days)
+    spans = {d: f"last {d} days" if d > 1 else "last day" for d in days}
+    return tuple(Feature(f"{name}_{d}d", dtype, sql, d, f"{meaning}, {spans[d]}", purpose) for d in days)

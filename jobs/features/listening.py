@@ -12,9 +12,11 @@ MEASURES = (
     Measure("timed", "listens", "count_if(completed IS NOT NULL)", "plays of which it is known whether they were completed"),
     Measure("completes", "listens", "count_if(completed)", "plays heard to the end"),
     Measure("episodes", "listens", "count_if(kind = 'episode')", "podcast episodes"),
-    Measure("active_days", "listens", "CAST(1 AS BIGINT)", "days with at least one play"),
+    Measure("active_days", "dates", "1", "days with at least one play"),
     Measure("sessions", "sessions", "count(*)", "sessions begun"),
-    Measure("session_ms", "sessions", "coalesce(sum(unix_millis(ended_ts) - unix_millis(started_ts)), 0)", "length of sessions in milliseconds"),
+    Measure(
+        "session_ms", "sessions", "coalesce(sum(unix_millis(ended_ts) - unix_millis(started_ts)), 0)", "length of sessions in milliseconds"
+    ),
 )
 
 LISTENING = (
@@ -24,6 +26,6 @@ LISTENING = (
     *windowed("skip_rate", "double", "try_divide({skips}, {judged})", (7, 28, 90), "share of plays skipped"),
     *windowed("completion_rate", "double", "try_divide({completes}, {timed})", (28, 90), "share of plays heard to the end"),
     *windowed("sessions", "bigint", "{sessions}", (7, 28, 90), "sessions"),
-    *windowed("session_minutes", "double", "try_divide({session_ms}, {sessions}) / 60000D", (28, 90), "mean length of a session in minutes"),
+    *windowed("session_minutes", "double", "try_divide({session_ms}, {sessions}) / 60000D", (28, 90), "mean minutes of a session"),
     *windowed("episode_share", "double", "try_divide({episodes}, {plays})", (28,), "share of plays that are podcast episodes"),
 )

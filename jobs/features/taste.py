@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.features.feature import Measure, windowed
+from jobs.features.feature import Feature, Measure, windowed
 
 GENRES = ("pop", "rock", "rap", "r&b", "latin", "edm", "jazz", "classical")
 SLUGS = {genre: genre.replace("&", "n") for genre in GENRES}
@@ -18,8 +18,20 @@ MEASURES = (
     Measure("intentional", "listens", "count_if(source IN ('search', 'library', 'profile', 'album'))", "plays the listener asked for"),
 )
 
+
+def _genre(name: str) -> tuple[Feature, ...]:
+    slug = SLUGS[name]
+    share = f"try_divide({{genre_{slug}}}, {{known_genre}})"
+    return windowed(f"share_{slug}", "double", share, (28, 90), f"share of {name} among plays of known genre")
+
+
+def _mood(name: str) -> tuple[Feature, ...]:
+    mean = f"try_divide({{sum_{name}}}, {{described}}) / 1000D"
+    return windowed(f"mean_{name}", "double", mean, (28, 90), f"mean {name} of tracks played")
+
+
 TASTE = (
-    *(f for g in GENRES for f in windowed(f"share_{SLUGS[g]}", "double", f"try_divide({{genre_{SLUGS[g]}}}, {{known_genre}})", (28, 90), f"share of {g} among plays of known genre")),
-    *(f for m in MOODS for f in windowed(f"mean_{m}", "double", f"try_divide({{sum_{m}}}, {{described}}) / 1000D", (28, 90), f"mean {m} of tracks played")),
+    *(feature for name in GENRES for feature in _genre(name)),
+    *(feature for name in MOODS for feature in _mood(name)),
     *windowed("intent_share", "double", "try_divide({intentional}, {sourced})", (28, 90), "share of plays the listener asked for"),
 )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jobs.segments.rules import RULES
-from jobs.segments.segment import Segment
+
+if TYPE_CHECKING:
+    from jobs.segments.segment import Segment
 
 SEGMENTS: tuple[Segment, ...] = RULES
