@@ -38,7 +38,8 @@ def test_weighted_metrics_are_scikit_learns(seed: int) -> None:
     labels[:2] = (0, 1)
     weights = np.random.default_rng(seed).integers(0, 4, (3, 60)).astype(float)
     weights[:, :2] = 1
-    got = metrics.measure(metrics.ranked(labels, p), weights)
+    examples = metrics.ranked(labels, p)
+    got = metrics.measure(examples, weights[:, examples.order])
     for row, w in enumerate(weights):
         assert got["auc"][row] == pytest.approx(roc_auc_score(labels, p, sample_weight=w), abs=1e-12)
         assert got["log_loss"][row] == pytest.approx(log_loss(labels, p, sample_weight=w), abs=1e-12)

@@ -18,6 +18,7 @@ RESPONSE = Model(
     fixed={
         "objective": "binary",
         "max_bin": 63,
+        "bin_construct_sample_cnt": 50_000,
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
         "path_smooth": 5.0,

@@ -1,0 +1,62 @@
+"""Command line of the models.
+
+python -m ray_tune response --as-of 2026-11-09 --trials 4 --lake ./build/lake     # train and register a challenger
+python -m ray_tune models                                                         # all models as YAML: mlflow/models.yaml
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from jobs.run import guarded, iso_date
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, train, print; return the platform's exit code."""
+    from ray_tune.models import MODELS
+
+    parser = argparse.ArgumentParser(prog="python -m ray_tune", description="Train a model, or print the declarations of all.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="MODEL")
+    for name, model in MODELS.items():
+        one = commands.add_parser(name, help=model.meaning, epilog=f"example: python -m ray_tune {name} --as-of 2026-11-09 --trials 4")
+        one.add_argument("--as-of", type=iso_date, required=True, help="last UTC date whose data it may see")
+        one.add_argument("--trials", type=_positive, default=4, help="sets of parameters to try (default: 4)")
+        one.add_argument("--author", default="overtone", help="who trains; somebody else must approve (default: overtone)")
+        one.add_argument("--seed", type=int, default=7, help="of sampling, boosting and intervals (default: 7)")
+        one.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
+    commands.add_parser("models", help="print all models as YAML", epilog="example: python -m ray_tune models > mlflow/models.yaml")
+    options = parser.parse_args(argv)
+    return guarded(_declare if options.command == "models" else lambda: _train(options))
+
+
+def _train(options: argparse.Namespace) -> None:
+    from jobs.lake.address import Address
+    from jobs.lake.arrow import ArrowLake
+    from ray_tune.models import model
+    from ray_tune.order import Order
+    from ray_tune.run import train
+
+    order = Order(model(options.command), options.as_of, options.trials, options.seed, options.author)
+    print(train(ArrowLake(Address.choose(options.lake)), order).sentence)
+
+
+def _declare() -> None:
+    from ray_tune.models import declaration
+
+    print(declaration(), end="")
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

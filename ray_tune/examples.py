@@ -1,0 +1,100 @@
+"""Training examples out of the lake: who may be profiled, what was known, encoded once, cut by time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from jobs.contracts.silver import SILVER_LISTENERS
+from ray_tune.scorer import Matrix, encode
+
+if TYPE_CHECKING:
+    from jobs.lake.arrow import ArrowLake
+    from ray_tune.models.model import Model, Parts
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows of `frame` (the model's inputs), with label (0 or 1), date (days since 1970) and listener (numbered from 0)."""
+
+    frame: pa.Table
+    labels: Floats
+    days: Ints
+    listeners: Ints
+
+    @property
+    def dates(self) -> tuple[date, ...]:
+        """The different dates, in order."""
+        return tuple(EPOCH + timedelta(days=int(day)) for day in np.unique(self.days))
+
+    @property
+    def positives(self) -> int:
+        """How many labels are 1."""
+        return int(self.labels.sum())
+
+    def of(self, dates: tuple[date, ...]) -> Examples:
+        """Return the examples of these dates, listeners numbered anew."""
+        inside = np.isin(self.days, [(day - EPOCH).days for day in dates])
+        listeners = np.unique(self.listeners[inside], return_inverse=True)[1]
+        return Examples(self.frame.filter(pa.array(inside)), self.labels[inside], self.days[inside], listeners)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the split, encoded: `matrix` of shape (rows, columns)."""
+
+    matrix: Matrix
+    labels: Floats
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The parts a booster sees. The lists of categories are those of the dates it learns from."""
+
+    categories: dict[str, list[str]]
+    train: Part
+    valid: Part
+    calibrate: Part
+
+
+def read(lake: ArrowLake, model: Model, as_of: date) -> Examples:
+    """Read the model's examples known by the end of `as_of`, of listeners who allow advertising by then."""
+    columns = [*model.columns, model.label, "date", "known_ts", "listener_id"]
+    dates = [date.fromisoformat(day) for day in lake.files(model.examples) if day and date.fromisoformat(day) <= as_of]
+    rows = lake.read(model.examples, dates, columns=columns)
+    known = pc.less(rows["known_ts"], pa.scalar(datetime.combine(as_of + timedelta(days=1), time(), UTC), rows["known_ts"].type))
+    rows = rows.filter(pc.and_(known, pc.is_in(rows["listener_id"], value_set=allowed(lake, as_of))))
+    listeners = rows["listener_id"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    narrow = [rows[name].cast(pa.float32(), safe=False) for name in model.features]
+    frame = pa.table([*narrow, *(rows[name] for name in model.categories)], names=list(model.columns))
+    labels = rows[model.label].cast(pa.float64()).to_numpy()
+    return Examples(frame, labels, rows["date"].cast(pa.int32()).to_numpy().astype(np.int64), listeners.astype(np.int64))
+
+
+def allowed(lake: ArrowLake, as_of: date) -> pa.Array:
+    """Return the ids of listeners who allow advertising at the end of `as_of`."""
+    state = lake.read(SILVER_LISTENERS, [as_of], columns=["listener_id", "ads_allowed"])
+    return state.filter(state["ads_allowed"])["listener_id"].combine_chunks()
+
+
+def encoded(examples: Examples, model: Model, parts: Parts) -> Encoded:
+    """Encode the parts that a booster learns from, is stopped by and is calibrated on; the test part stays out."""
+    learnt = examples.of((*parts.train, *parts.valid)).frame
+    categories = {name: sorted(value for value in pc.unique(learnt[name]).to_pylist() if value is not None) for name in model.categories}
+
+    def part(dates: tuple[date, ...]) -> Part:
+        rows = examples.of(dates)
+        return Part(encode(rows.frame, model.columns, categories), rows.labels)
+
+    return Encoded(categories, part(parts.train), part(parts.valid), part(parts.calibrate))

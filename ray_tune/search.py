@@ -1,0 +1,153 @@
+"""Hyperparameter search: ASHA on Ray with Optuna's sampler, each trial one processor, its ranking told every few rounds.
+
+Where RAY_ADDRESS names a cluster the trials run there; else a local one is started for the search and ended with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+# Read when Ray is imported: no token file in the home folder, no progress table on the screen.
+os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+import optuna
+import ray
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search.optuna import OptunaSearch
+
+from ray_tune.train import boost
+from validation.verdict import OvertoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ray_tune.examples import Encoded
+    from ray_tune.models.model import Model, Setting
+
+METRIC, ROUNDS = "auc", "rounds"
+SHORT = Path("/tmp")  # noqa: S108 - where the temporary folder is long: a socket's whole path has to fit into 107 characters
+LONGEST = 30
+STORE = 200_000_000  # bytes of shared memory, at least
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of parameters: its best ranking of the valid part, after how many rounds, and how far it was boosted."""
+
+    params: Mapping[str, Setting]
+    auc: float
+    rounds: int
+    boosted: int
+
+
+def search(model: Model, data: Encoded, trials: int, seed: int, cpus: int) -> tuple[Trial, ...]:
+    """Try `trials` sets of parameters, `cpus` at a time, and return them best first."""
+    with cluster(cpus, data) as scratch:
+        trainable = tune.with_parameters(trial, model=model, data=data, seed=seed)
+        found = tune.Tuner(
+            tune.with_resources(trainable, {"cpu": 1}),
+            param_space=None,
+            tune_config=tune.TuneConfig(
+                metric=METRIC,
+                mode="max",
+                num_samples=trials,
+                max_concurrent_trials=cpus,
+                search_alg=sampler(model, trials, seed),
+                scheduler=ASHAScheduler(max_t=model.rounds // model.report_every, grace_period=3, reduction_factor=3),
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(name=model.name, storage_path=str(scratch / "results"), verbose=0),
+        ).fit()
+        if found.num_errors:
+            raise OvertoneError(f"{found.num_errors} of {trials} trials failed: {found.errors[0]}")
+        done = [_trial(found[n].config or {}, found[n].metrics_dataframe) for n in range(len(found))]
+    return tuple(sorted(done, key=lambda one: one.auc, reverse=True))
+
+
+def trial(config: Mapping[str, Setting], model: Model, data: Encoded, seed: int) -> None:
+    """Train with one set of parameters; runs in a process of Ray's."""
+    boost(model, config, data, lambda rounds, auc: tune.report({METRIC: auc, ROUNDS: rounds}), seed)
+
+
+def sampler(model: Model, trials: int, seed: int) -> OptunaSearch:
+    """Return the sampler: the model's own starting point first, then random draws for half of the trials, then TPE."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    space = {one.name: _distribution(one) for one in model.space}
+    start = {one.name: int(one.start) if one.integer else one.start for one in model.space}
+    tree = optuna.samplers.TPESampler(n_startup_trials=max(4, trials // 2), seed=seed)
+    return OptunaSearch(space, metric=METRIC, mode="max", points_to_evaluate=[start], sampler=tree)
+
+
+def _distribution(one: Any) -> Any:
+    if one.integer:
+        return optuna.distributions.IntDistribution(int(one.low), int(one.high), log=one.log)
+    return optuna.distributions.FloatDistribution(one.low, one.high, log=one.log)
+
+
+def _trial(params: Mapping[str, Setting], told: Any) -> Trial:
+    best = told.loc[told[METRIC].idxmax()]
+    return Trial(dict(params), float(best[METRIC]), int(best[ROUNDS]), int(told[ROUNDS].max()))
+
+
+@contextlib.contextmanager
+def cluster(cpus: int, data: Encoded) -> Iterator[Path]:
+    """Give a scratch folder and a running Ray; a local one ends, with every process it started, when the block does."""
+    sweep()
+    scratch = Path(tempfile.mkdtemp(prefix=f"{mark()}{os.getpid()}-", dir=room()))
+    size = sum(part.matrix.nbytes for part in (data.train, data.valid, data.calibrate))
+    local: dict[str, Any] = {
+        "num_cpus": cpus,
+        "include_dashboard": False,
+        "object_store_memory": max(STORE, 3 * size),
+        "_temp_dir": str(scratch),
+        "_node_ip_address": "127.0.0.1",
+    }
+    try:
+        ray.init(**({} if os.environ.get("RAY_ADDRESS") else local), log_to_driver=False, logging_level=logging.ERROR)
+        yield scratch
+    finally:
+        ray.shutdown()
+        end(scratch)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def room() -> Path:
+    """Return the folder for temporary files, or a shorter one."""
+    usual = Path(tempfile.gettempdir())
+    return usual if len(str(usual)) <= LONGEST else SHORT
+
+
+def mark() -> str:
+    """Return how scratch folders of this machine begin; the process that owns one follows."""
+    return f"otray-{zlib.crc32(socket.gethostname().encode()) & 0xFFFF:04x}-"
+
+
+def sweep() -> None:
+    """End what searches that were killed left behind: their processes and folders."""
+    for folder in room().glob(f"{mark()}*"):
+        owner = folder.name.removeprefix(mark()).split("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            end(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def end(folder: Path) -> None:
+    """End every process whose command line names the folder."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it may end, or belong to somebody else, while we look
+            if str(folder).encode() in entry.read_bytes() and int(entry.parent.name) != os.getpid():
+                os.kill(int(entry.parent.name), signal.SIGKILL)
