@@ -1,0 +1,76 @@
+"""Make a known-truth world.
+
+python -m jobs.world --preset demo --seed 7 --out build/feeds --lake build/lake
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from dataclasses import replace
+from datetime import date
+
+from jobs.lake.address import Address
+from jobs.world.preset import PRESETS, World
+from validation.contract import did_you_mean
+from validation.verdict import OvertoneError, WrongUse
+
+
+def main(words: list[str] | None = None) -> int:
+    """Parse the command line, make the world, and return the exit code."""
+    logging.basicConfig(level=logging.WARNING)
+    try:
+        return _run(_parser().parse_args(words))
+    except OvertoneError as error:
+        print(f"world: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m jobs.world", description="Make a known-truth world: feed files and truth.* tables.")
+    parser.add_argument("--preset", default="demo", help=f"one of {', '.join(PRESETS)}")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--out", required=True, help="folder or URI of the feed files; must be empty")
+    parser.add_argument("--lake", help="lake for the truth tables (default OVERTONE_LAKE, else ./build/lake)")
+    parser.add_argument("--listeners", type=int)
+    parser.add_argument("--days", type=int)
+    parser.add_argument("--first", type=date.fromisoformat, help="first UTC date")
+    parser.add_argument("--shard", help="LOW:HIGH, make only these listeners of the world")
+    parser.add_argument("--no-signal", action="store_true", help="every impression has the same click probability")
+    return parser
+
+
+def chosen(options: argparse.Namespace) -> World:
+    """Return the world that the options describe."""
+    if options.preset not in PRESETS:
+        raise WrongUse(f"unknown preset {options.preset!r}{did_you_mean(options.preset, PRESETS)}")
+    changes = {name: getattr(options, name) for name in ("listeners", "days", "first") if getattr(options, name) is not None}
+    if options.shard:
+        low, _, high = options.shard.partition(":")
+        if not (low.isdigit() and high.isdigit()):
+            raise WrongUse(f"--shard {options.shard!r} is not LOW:HIGH, such as 0:2000")
+        changes["shard"] = (int(low), int(high))
+    return replace(PRESETS[options.preset], seed=options.seed, signal=not options.no_signal, **changes)
+
+
+def _run(options: argparse.Namespace) -> int:
+    world, out, lake = chosen(options), Address.parse(options.out), Address.choose(options.lake)
+    from jobs.lake.arrow import ArrowLake
+    from jobs.world.files import Folder
+    from jobs.world.make import is_made, make
+
+    if is_made(world, Folder(out), ArrowLake(lake)):
+        print(f"world: nothing to do, this very world lies in {out.uri}")
+        return 0
+    from jobs.lake.spark import SparkLake
+
+    low, high = world.made
+    print(f"world: seed {world.seed}, {high - low:,} listeners x {world.days} days from {world.first}, into {out.uri}", flush=True)
+    made = make(world, out, SparkLake(lake), lambda text: print(f"world: {text}", flush=True))
+    print("world: " + " · ".join(f"{feed} {rows:,}" for feed, rows in made.rows.items() if rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
