@@ -208,11 +208,18 @@ def _violators(frame: DataFrame, table: Table, rules: Sequence[Rule], sample: in
 
 
 def _shared_keys(key: UniqueKey, frame: DataFrame, table: Table, sample: int) -> Check:
-    """Look again, exactly: two keys may share a hash without being equal."""
-    twice = frame.dropna(subset=list(key.columns)).groupBy(*key.columns).agg(F.count("*").alias("n")).where("n > 1")
-    totals = twice.agg(F.count("*").alias("keys"), F.sum("n").alias("rows")).first()
-    if totals is None or not totals["keys"]:
-        return key_check(key)
-    rows = frame.join(twice.limit(sample), list(key.columns), "left_semi").select(F.expr(label(table)).alias("row")).distinct()
-    named = tuple(found["row"] for found in rows.orderBy("row").limit(sample).collect())
-    return key_check(key, int(totals["keys"]), int(totals["rows"]), named)
+    """Look again, exactly, at the rows whose keys share a hash: two keys may do so without being equal."""
+    names = list(key.columns)
+    known = frame.dropna(subset=names).withColumn("_hash", F.xxhash64(*names))  # no declared column starts with an underscore
+    shared = known.groupBy("_hash").agg(F.count("*").alias("_n")).where("_n > 1")
+    suspects = known.join(shared, "_hash", "left_semi").select(*names, F.expr(label(table)).alias("_row")).persist()
+    try:
+        twice = suspects.groupBy(*names).agg(F.count("*").alias("_n"), F.min("_row").alias("_first"), F.max("_row").alias("_last"))
+        twice = twice.where("_n > 1")
+        totals = twice.agg(F.count("*").alias("keys"), F.sum("_n").alias("rows")).first()
+        if totals is None or not totals["keys"]:
+            return key_check(key)
+        named = twice.select(F.explode(F.array_distinct(F.array("_first", "_last"))).alias("row")).orderBy("row").limit(sample)
+        return key_check(key, int(totals["keys"]), int(totals["rows"]), tuple(found["row"] for found in named.collect()))
+    finally:
+        suspects.unpersist()
