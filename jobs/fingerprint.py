@@ -59,13 +59,13 @@ def _reach(module: str) -> dict[str, Path]:
 
 @cache
 def _source(module: str) -> Path | None:
-    if module.split(".", maxsplit=1)[0] not in PACKAGES:
+    top, *rest = module.split(".")
+    spec = find_spec(top) if top in PACKAGES else None
+    if spec is None or spec.origin is None:
         return None
-    try:
-        spec = find_spec(module)
-    except ModuleNotFoundError:
-        return None
-    return Path(spec.origin) if spec is not None and spec.origin else None
+    # Only the package itself is looked up: asking for the spec of what is inside would import the module it lies in.
+    place = Path(spec.origin).parent.joinpath(*rest)
+    return next((path for path in (place / "__init__.py", place.with_name(f"{place.name}.py")) if path.is_file()), None)
 
 
 @cache
