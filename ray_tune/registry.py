@@ -44,10 +44,11 @@ if TYPE_CHECKING:
     from validation.gates.promotion import Estimate
 
 VARIABLE = "MLFLOW_TRACKING_URI"
+SERVERS = ("http://", "https://", "databricks")
 CHAMPION, CHALLENGER = "champion", "challenger"
 MARK, KIND, VERSION_TAGS = "overtone.fingerprint", "overtone.kind", ("gate", "reason", "author", "as_of", "fingerprint")
 TRAINING, TRIAL = "training", "trial"
-SUMMARY = "summary.json"
+SUMMARY, DATA = "summary.json", "scorer"
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "pyarrow", "scikit-learn", "overtone")
 
 
@@ -95,7 +96,10 @@ def client(lake: ArrowLake) -> MlflowClient:
         logging.getLogger(name).setLevel(logging.ERROR)
     if not os.environ.get(VARIABLE):
         _folder(lake).mkdir(parents=True, exist_ok=True)
+    given = os.environ.get(VARIABLE)
     mlflow.set_tracking_uri(tracking_uri(lake))
+    if given is None:
+        os.environ.pop(VARIABLE, None)  # MLflow sets it, and the next lake would take that for the user's word
     return MlflowClient()
 
 
@@ -105,12 +109,13 @@ def log(lake: ArrowLake, record: Record) -> str:
     model = record.scorer.model
     tags = {**{f"overtone.{name}": text for name, text in record.tags.items()}, KIND: TRAINING, "mlflow.user": record.tags["author"]}
     name = f"{model} {record.tags['as_of']}"
-    with mlflow.start_run(experiment_id=_experiment(api, lake, model), run_name=name, tags=tags) as run:
-        run_id = str(run.info.run_id)
+    # A run made here: started without an id, one would join whatever run MLFLOW_RUN_ID names.
+    run_id = str(api.create_run(_experiment(api, lake, model), tags=tags, run_name=name).info.run_id)
+    with mlflow.start_run(run_id=run_id) as run:
         metrics = {key: number for name, one in record.metrics.items() for key, number in _ends(name, one).items()}
         _batch(api, run_id, record.params, metrics)
         for source in record.sources:
-            delta = DeltaDatasetSource(path=source.uri, delta_table_name=source.table, delta_table_version=source.version)
+            delta = DeltaDatasetSource(path=source.uri, delta_table_version=source.version)
             dataset = MetaDataset(delta, name=source.table, digest=str(source.version))  # type: ignore[abstract]  # for mypy alone
             mlflow.log_input(dataset, context="training")
         for number, (params, found) in enumerate(record.trials):
@@ -159,7 +164,7 @@ def scorer(lake: ArrowLake, model: str, version: str) -> Scorer:
         folder = mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{model}/{version}")
     except MlflowException as error:
         raise OvertoneError(f"version {version} of {model!r} is not in the registry at {tracking_uri(lake)}: {error}") from error
-    return Scorer.load(Path(folder, "data"), version)
+    return Scorer.load(Path(folder, "data", DATA), version)
 
 
 def champion(lake: ArrowLake, model: str) -> Scorer | None:
@@ -203,8 +208,8 @@ def _experiment(api: MlflowClient, lake: ArrowLake, name: str) -> str:
     known = api.get_experiment_by_name(name)
     if known is not None:
         return str(known.experiment_id)
-    # A server knows where its artifacts go; SQLite alone would put them into the working folder.
-    place = None if os.environ.get(VARIABLE) else (_folder(lake) / "artifacts").as_uri()
+    # A server knows where its artifacts go; a bare database would put them into the working folder.
+    place = None if tracking_uri(lake).startswith(SERVERS) else (_folder(lake) / "artifacts").as_uri()
     return str(api.create_experiment(name, artifact_location=place))
 
 
@@ -213,11 +218,11 @@ def _log_model(record: Record) -> str:
     columns: list[ColSpec | TensorSpec] = [ColSpec("string" if name in scorer.categories else "double", name) for name in scorer.features]
     folder = Path(tempfile.mkdtemp(prefix="overtone-model-"))
     try:
-        scorer.save(folder / "data")
+        scorer.save(folder / DATA)
         info = mlflow.pyfunc.log_model(
             name="model",
             loader_module="ray_tune.scorer",
-            data_path=str(folder / "data"),
+            data_path=str(folder / DATA),
             signature=ModelSignature(Schema(columns), Schema([ColSpec("double")])),
             input_example=record.example,
             pip_requirements=[f"{name}=={installed(name)}" for name in REQUIREMENTS],
