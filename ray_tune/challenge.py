@@ -22,6 +22,7 @@ from ray_tune.examples import encoded, read
 from ray_tune.explain import drivers
 from ray_tune.ledger import keep
 from ray_tune.order import ADOPTED, SKIPPED, TRAINED, Order, Training
+from ray_tune.record import Record, Source
 from ray_tune.report import Report, example, split
 from ray_tune.search import search
 from ray_tune.train import fit
@@ -61,7 +62,7 @@ def _short(examples: Examples, model: Model) -> str:
 
 
 def _train(lake: ArrowLake, order: Order, mark: str, examples: Examples) -> str:
-    model, rng = order.model, np.random.default_rng(order.seed)
+    started, model, rng = datetime.now(UTC), order.model, np.random.default_rng(order.seed)
     parts = model.split.cut(examples.dates)
     data = encoded(examples, model, parts)
     trials = search(model, data, order.trials, order.seed, order.processors)
@@ -78,7 +79,7 @@ def _train(lake: ArrowLake, order: Order, mark: str, examples: Examples) -> str:
         report.write(Path(scratch))
         tried = tuple((one.params, {"auc": one.auc, "rounds": one.rounds, "boosted": one.boosted}) for one in trials)
         shown = example(model, examples, data.categories)
-        return registry.log(lake, registry.Record(scorer, params, found.metrics, tags, sources, tried, Path(scratch), shown))
+        return registry.log(lake, Record(scorer, params, found.metrics, tags, started, sources, tried, Path(scratch), shown))
 
 
 def _publish(lake: ArrowLake, order: Order, mark: str, run_id: str, state: str, started: float) -> Training:
@@ -92,5 +93,5 @@ def _publish(lake: ArrowLake, order: Order, mark: str, run_id: str, state: str, 
     return Training(state, sentence, mark, run_id, made.version, names["gate"], names["reason"])
 
 
-def _source(lake: ArrowLake, table: Table) -> registry.Source:
-    return registry.Source(table.name, lake.address.arrow(folder(table.name)), lake.version(table) or 0)
+def _source(lake: ArrowLake, table: Table) -> Source:
+    return Source(table.name, lake.address.arrow(folder(table.name)), lake.version(table) or 0)

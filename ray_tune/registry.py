@@ -11,7 +11,6 @@ import logging
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -32,15 +31,15 @@ from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
 from ray_tune.ledger import decide, serving, training
+from ray_tune.record import Version
 from ray_tune.scorer import Scorer
 from validation.verdict import OvertoneError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pandas as pd
-
     from jobs.lake.arrow import ArrowLake
+    from ray_tune.record import Record
     from validation.gates.promotion import Estimate
 
 VARIABLE = "MLFLOW_TRACKING_URI"
@@ -50,39 +49,6 @@ MARK, KIND, VERSION_TAGS = "overtone.fingerprint", "overtone.kind", ("gate", "re
 TRAINING, TRIAL = "training", "trial"
 SUMMARY, DATA = "summary.json", "scorer"
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "pyarrow", "scikit-learn", "overtone")
-
-
-@dataclass(frozen=True)
-class Source:
-    """A table the model was trained on, at the version read."""
-
-    table: str
-    uri: str
-    version: int
-
-
-@dataclass(frozen=True)
-class Record:
-    """A finished training, as it is logged. `tags` holds gate, reason, author, as_of and fingerprint."""
-
-    scorer: Scorer
-    params: Mapping[str, object]
-    metrics: Mapping[str, Estimate]
-    tags: Mapping[str, str]
-    sources: tuple[Source, ...]
-    trials: tuple[tuple[Mapping[str, object], Mapping[str, float]], ...]
-    artifacts: Path  # a folder: summary.json and pictures
-    example: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Version:
-    """A registered version and what its run says of it."""
-
-    model: str
-    version: str
-    run_id: str
-    tags: Mapping[str, str]
 
 
 def tracking_uri(lake: ArrowLake) -> str:
@@ -110,7 +76,8 @@ def log(lake: ArrowLake, record: Record) -> str:
     tags = {**{f"overtone.{name}": text for name, text in record.tags.items()}, KIND: TRAINING, "mlflow.user": record.tags["author"]}
     name = f"{model} {record.tags['as_of']}"
     # A run made here: started without an id, one would join whatever run MLFLOW_RUN_ID names.
-    run_id = str(api.create_run(_experiment(api, lake, model), tags=tags, run_name=name).info.run_id)
+    begun = int(record.started.timestamp() * 1000)
+    run_id = str(api.create_run(_experiment(api, lake, model), begun, tags, name).info.run_id)
     with mlflow.start_run(run_id=run_id) as run:
         metrics = {key: number for name, one in record.metrics.items() for key, number in _ends(name, one).items()}
         _batch(api, run_id, record.params, metrics)

@@ -79,9 +79,9 @@ def step(name: str, writes: str, weight: float, line: str, run: Callable[[Day], 
 
 def train(day: Day) -> Done:
     """Tune, register and judge the response model."""
-    from ray_tune.search import tune_response
+    from ray_tune.run import train_response
 
-    training = tune_response(day.lake.arrow, day.last, trials=day.trials, author=day.author)
+    training = train_response(day.lake.arrow, day.last, trials=day.trials, author=day.author)
     return Done(training.sentence, training.changed)
 
 
