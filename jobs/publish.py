@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import date
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from jobs.lake.arrow import ArrowLake
     from jobs.lake.spark import SparkLake
@@ -45,7 +45,7 @@ class Batch:
     @property
     def span(self) -> str:
         """The dates in words."""
-        if self.dates is None:
+        if not self.dates:
             return "all"
         return f"{self.dates[0]}..{self.dates[-1]}" if len(self.dates) > 1 else str(self.dates[0])
 
@@ -70,8 +70,13 @@ def publish(lake: SparkLake, frame: DataFrame, batch: Batch) -> Published:
         raise
 
 
-def finish(lake: SparkLake, batch: Batch, staged: str, replace: Collection[Mapping[str, str]] | None = None) -> Published:
-    """Audit and adopt a folder staged by (reason, partition); `replace` overrides which partitions the commit replaces."""
+def finish(
+    lake: SparkLake, batch: Batch, staged: str, *, replace: Collection[Mapping[str, str]] | None = None, payload: bool = False
+) -> Published:
+    """Audit and adopt a folder staged by (reason, partition).
+
+    `replace` overrides which partitions the commit replaces; with `payload` the refused rows bring their own.
+    """
     table, arrow = batch.table, lake.arrow
     counts = staged_counts(arrow, table, staged)
     good, refused = counts.pop(OK, 0), counts
@@ -80,8 +85,9 @@ def finish(lake: SparkLake, batch: Batch, staged: str, replace: Collection[Mappi
     verdict = audit(frame if frame is not None else lake.empty(table), table, rejected=sum(refused.values()))
     record(arrow, batch, verdict)
     if not verdict.success:
-        raise HeldBack(f"{verdict.sentence()} ({batch.span}; python -m validation table {table.name} shows the rules)")
-    quarantine(lake, batch, staged, refused)
+        why = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(refused.items(), key=lambda item: -item[1])) or "none"
+        raise HeldBack(f"{verdict.sentence()} ({batch.span}; rows refused: {why}; overtone tables {table.name} shows the rules)")
+    quarantine(lake, batch, staged, refused, payload=payload)
     partitions = _partitions(batch) if replace is None else replace
     version = arrow.adopt(table, f"{staged}/reason={OK}", partitions, Note(batch.run, batch.published), batch.base)
     for reason in refused:
@@ -91,13 +97,17 @@ def finish(lake: SparkLake, batch: Batch, staged: str, replace: Collection[Mappi
 
 def split(frame: DataFrame, table: Table) -> DataFrame:
     """Add a column `reason`: the first required value missing or rule broken (a null verdict breaks it), or 'ok'."""
-    rows = conform(frame, table)
+    return conform(frame, table).withColumn("reason", reason_of(table))
+
+
+def reason_of(table: Table) -> Column:
+    """Return the first of a table's promises that a row breaks, or 'ok'."""
     missing = [(F.col(name).isNull(), f"missing_{name}") for name in table.required]
     broken = [(~F.coalesce(F.expr(rule.predicate), F.lit(False)), rule.name) for rule in table.rules]  # noqa: FBT003
     reason = F.lit(OK)
     for condition, name in reversed([*missing, *broken]):
         reason = F.when(condition, F.lit(name)).otherwise(reason)
-    return rows.withColumn("reason", reason)
+    return reason
 
 
 def staged_counts(arrow: ArrowLake, table: Table, staged: str) -> dict[str, int]:
@@ -132,15 +142,15 @@ def record(arrow: ArrowLake, batch: Batch, verdict: Verdict) -> None:
     arrow.replace(VERDICTS, frame, {"target": batch.table.name, "run": batch.run}, Note(batch.run))
 
 
-def quarantine(lake: SparkLake, batch: Batch, staged: str, refused: Mapping[str, int]) -> None:
+def quarantine(lake: SparkLake, batch: Batch, staged: str, refused: Mapping[str, int], *, payload: bool = False) -> None:
     """Move rows split off by the table's own rules to ops.quarantine; running again replaces what the same run wrote."""
     if not refused:
         return
     table = batch.table
-    frame = lake.staged(table, staged, extra="reason STRING")
+    frame = lake.staged(table, staged, extra="reason STRING, payload STRING" if payload else "reason STRING")
     if frame is None:
         raise OvertoneError(f"{table.name}: the staged folder {staged} vanished while the run was using it")
-    plain = [F.col(name) for name in table.plain_columns]
+    text = F.col("payload") if payload else F.to_json(F.struct(*(F.col(name) for name in table.plain_columns)))
     origin = {name: F.col(name) if name in table.by_name else F.lit(None) for name in ("feed", "file", "position")}
     rows = frame.where(F.col("reason") != OK).select(
         F.lit(table.name).alias("target"),
@@ -149,7 +159,7 @@ def quarantine(lake: SparkLake, batch: Batch, staged: str, refused: Mapping[str,
         "reason",
         origin["file"].cast("string").alias("file"),
         origin["position"].cast("bigint").alias("position"),
-        F.substring(F.to_json(F.struct(*plain)), 1, PAYLOAD).alias("payload"),
+        F.substring(text, 1, PAYLOAD).alias("payload"),
         F.lit(datetime.now(UTC)).alias("refused_at"),
     )
     lake.arrow.replace(QUARANTINE, rows.limit(SAMPLE).toArrow(), {"target": table.name, "run": batch.run}, Note(batch.run))

@@ -71,6 +71,7 @@ PLAYS = Table(
         Rule("kind_known", "kind IN ('track', 'episode')", "a track or an episode"),
         Rule("device_known", one_of("device", DEVICES), "a device class of the list"),
     ),
+    rejected_share=0.2,  # raw feeds bring more that is bad than any table made of them
 )
 
 FEEDBACK = Table(

@@ -1,0 +1,245 @@
+"""bronze.*: takes the files of a feed in: one row a record, pseudonymised, deduplicated; what is bad goes to quarantine.
+
+spark-submit jobs/ingest.py eventsim FOLDER --basis assume --lake ./build/lake
+
+A file is known by the hash of its bytes: taking it in again changes nothing, whatever it is called. Each table's rows enter
+by one commit that names the files, so a run that was killed goes on with what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.contracts.events import LISTENERS, PLAYS
+from jobs.contracts.operations import FILES
+from jobs.intake import Count, Intake, take
+from jobs.lake.address import Address
+from jobs.lake.arrow import arrow_schema
+from jobs.lake.commit import Note
+from jobs.lake.spark import SparkLake
+from jobs.run import guarded
+from jobs.sources import SOURCES
+from jobs.sources.consent import basis_of, statements
+from jobs.sources.files import Skipped, Taken, find
+from jobs.sources.parsing import Taking
+from jobs.sources.pseudonym import load_key
+from validation.contract import did_you_mean
+from validation.verdict import WrongUse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from jobs.sources.source import Feed, Source
+
+
+@dataclass(frozen=True)
+class Report:
+    """What taking in did."""
+
+    source: str
+    intakes: tuple[Intake, ...]
+    skipped: tuple[Skipped, ...]
+    known: int  # files that were taken in before
+    stated: int  # statements of consent added by --basis
+    basis: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was published."""
+        return bool(self.intakes) or self.stated > 0
+
+    @property
+    def kept(self) -> int:
+        """Rows published."""
+        return sum(one.total.kept for one in self.intakes)
+
+    @property
+    def sentence(self) -> str:
+        """Say it in one line."""
+        if not self.changed:
+            return f"ingest {self.source}: nothing to do, all files were taken in before"
+        total = sum((one.total for one in self.intakes), Count())
+        counts = f"{total.kept:,} kept, {total.quarantined:,} quarantined, {total.deduplicated:,} known already"
+        return f"ingest {self.source}: {total.rows_in:,} records: {counts}{'; consent is ASSUMED' if self.basis == 'assume' else ''}"
+
+    def data(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        tables = [
+            {
+                "table": one.table,
+                "files": len(one.by_file),
+                "rows_in": one.total.rows_in,
+                "kept": one.total.kept,
+                "quarantined": one.total.quarantined,
+                "deduplicated": one.total.deduplicated,
+                "reasons": dict(one.reasons),
+                "dates": [day.isoformat() for day in one.dates],
+            }
+            for one in self.intakes
+        ]
+        skipped = [{"file": one.name, "would_take": list(one.takers)} for one in self.skipped]
+        return {
+            "source": self.source,
+            "basis": self.basis,
+            "tables": tables,
+            "skipped": skipped,
+            "known": self.known,
+            "stated": self.stated,
+        }
+
+    def text(self) -> str:
+        """Return the report for people."""
+        lines = [self.sentence]
+        for one in self.intakes:
+            reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(one.reasons.items(), key=lambda item: -item[1]))
+            total = one.total
+            counts = f"{total.rows_in:,} in = {total.kept:,} kept + {total.quarantined:,} quarantined + {total.deduplicated:,} known"
+            lines.append(f"  {one.table}: {counts}{f' ({reasons})' if reasons else ''}; {len(one.dates)} dates")
+        lines += [f"  {one.sentence}" for one in self.skipped]
+        if self.stated:
+            lines.append(f"  {self.stated:,} statements of consent by --basis {self.basis}")
+        return "\n".join(lines)
+
+
+def ingest(
+    lake: SparkLake, source: str, paths: Sequence[str | Path], *, clock: datetime, basis: str = "none", user: str | None = None
+) -> Report:
+    """Take in the files below `paths` that the lake does not know yet; `clock` is the moment nothing may lie after."""
+    if source not in SOURCES:
+        raise WrongUse(f"unknown source {source!r}{did_you_mean(source, SOURCES)}")
+    adapter = SOURCES[source]
+    kind, consents = basis_of(basis)
+    if adapter.states_consent and kind != "none":
+        raise WrongUse(f"--basis {basis}: the {source} feed brings listeners' own statements; leave --basis out")
+    taking = Taking(source, load_key(lake.address), clock, user)
+    said = statements(consents, taking) if consents else []
+    taken, skipped = find(adapter, paths, SOURCES)
+    ledger = {(row["target"], row["sha256"]) for row in lake.arrow.read(FILES, columns=["target", "sha256"]).to_pylist()}
+    intakes = [take(lake, feed, new, taking) for feed, new in _new(lake, adapter, taken, ledger)]
+    stated = _assume(lake, taking) if kind == "assume" else _state(lake, said, taking, str(consents)) if said else 0
+    names = {one.name: one for one in taken}
+    for one in intakes:
+        _keep(lake, taking, one, names)
+    known = len(taken) - len({file for one in intakes for file in one.by_file})
+    return Report(source, tuple(intakes), tuple(skipped), known, stated, kind)
+
+
+def _new(lake: SparkLake, source: Source, taken: Sequence[Taken], ledger: set[tuple[str, str]]) -> list[tuple[Feed, list[Taken]]]:
+    """Return each feed with its files that its table does not know; of files of equal content the first counts."""
+    found = []
+    for feed in source.feeds:
+        name, known = feed.table.name, lake.arrow.published(feed.table)
+        fresh = {
+            one.sha256: one
+            for one in reversed(taken)
+            if feed.takes(one.name) and (name, one.sha256) not in ledger and f"file:{one.sha256}" not in known
+        }
+        if fresh:
+            found.append((feed, _apart(list(reversed(fresh.values())))))
+    return found
+
+
+def _apart(files: list[Taken]) -> list[Taken]:
+    twice = [name for name, n in Counter(one.name for one in files).items() if n > 1]
+    if twice:
+        raise WrongUse(f"two files are called {twice[0]!r} but differ; rename one, since tables keep names without folders")
+    return files
+
+
+def _keep(lake: SparkLake, taking: Taking, done: Intake, files: dict[str, Taken]) -> None:
+    rows = [
+        {
+            "source": taking.source,
+            "target": done.table,
+            "sha256": files[name].sha256,
+            "file": name,
+            "run": done.run,
+            "rows_in": count.rows_in,
+            "kept": count.kept,
+            "quarantined": count.quarantined,
+            "deduplicated": count.deduplicated,
+            "ingested_at": taking.clock,
+        }
+        for name, count in done.by_file.items()
+    ]
+    lake.arrow.merge(FILES, pa.Table.from_pylist(rows, arrow_schema(FILES)), Note(done.run))
+
+
+def _assume(lake: SparkLake, taking: Taking) -> int:
+    """Add, for every listener of the feed without one, the statement that consent is assumed from the first play on."""
+    plays = lake.arrow.read(PLAYS, columns=["feed", "listener_id", "event_ts", "known_ts"])
+    mine = plays.filter(pc.equal(plays.column("feed"), taking.source))
+    first = mine.group_by("listener_id").aggregate([("event_ts", "min"), ("known_ts", "min")]).to_pylist()
+    rows = [_row(taking, row["listener_id"], row["event_ts_min"], row["known_ts_min"]) | {"basis": "assume"} for row in first]
+    return _add(lake, rows)
+
+
+def _state(lake: SparkLake, said: Sequence[Any], taking: Taking, file: str) -> int:
+    rows = [
+        _row(taking, one.listener_id, one.moment, one.moment)
+        | {"basis": "file", "consent": one.consent, "age_band": one.age_band, "time_zone": one.time_zone, "position": one.line}
+        | {"file": file.rsplit("/", 1)[-1]}
+        for one in said
+    ]
+    return _add(lake, rows)
+
+
+def _row(taking: Taking, listener: str, event: datetime, known: datetime) -> dict[str, Any]:
+    return {
+        "date": event.date(),
+        "feed": taking.source,
+        "listener_id": listener,
+        "event_ts": event,
+        "known_ts": known,
+        "ingested_at": taking.clock,
+        "consent": "granted",
+        "age_band": "unknown",
+        "file": "--basis",
+        "position": 0,
+    }
+
+
+def _add(lake: SparkLake, rows: list[dict[str, Any]]) -> int:
+    """Append statements that the lake does not hold yet."""
+    for row in rows:
+        parts = (row["feed"], row["basis"], row["listener_id"], row["event_ts"].isoformat(), row["consent"], row["age_band"])
+        row["event_id"] = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+    held = set(lake.arrow.read(LISTENERS, columns=["event_id"]).column("event_id").to_pylist())
+    new = list({row["event_id"]: row for row in rows if row["event_id"] not in held}.values())
+    if new:
+        lake.arrow.append(LISTENERS, pa.Table.from_pylist(new, arrow_schema(LISTENERS)), Note("basis"))
+    return len(new)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Take files in from the command line and end the process with the platform's exit code."""
+    parser = argparse.ArgumentParser(
+        description="Take the files of a feed into the lake.", epilog="example: eventsim ./feed --basis assume"
+    )
+    parser.add_argument("source", help=f"one of {', '.join(SOURCES)}")
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="files, or folders of files")
+    parser.add_argument("--basis", default="none", help="none (default), assume or file:consent.csv")
+    parser.add_argument("--user", help="whose listening it is, for feeds that do not say")
+    parser.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
+    options = parser.parse_args(argv)
+
+    def action() -> None:
+        lake = SparkLake(Address.choose(options.lake))
+        done = ingest(lake, options.source, options.paths, clock=datetime.now(UTC), basis=options.basis, user=options.user)
+        sys.stdout.write(done.text() + "\n")
+
+    sys.exit(guarded(action))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""Takes the new files of one feed into its table: every record ends published, quarantined or known already.
+
+Records are read twice: once for their keys alone, which finds the few that occur more than once or are known already, and
+once whole, staged straight into the table's layout. Only the few are looked at again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from pyspark import StorageLevel
+from pyspark.sql import Observation, Window
+from pyspark.sql import functions as F
+
+from jobs.fingerprint import fingerprint
+from jobs.lake.address import folder
+from jobs.lake.arrow import partition_values
+from jobs.lake.spark import conform
+from jobs.publish import OK, Batch, finish, reason_of, staged_counts
+from jobs.sources.parsing import Taking, keys, parse
+from jobs.sources.reading import DDL, batches
+from validation.verdict import OvertoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+    from jobs.lake.spark import SparkLake
+    from jobs.sources.files import Taken
+    from jobs.sources.source import Feed
+    from validation.contract import Table
+
+SUSPECT = "suspect"
+BROADCAST = 2_000_000  # keys that a worker holds in memory without trouble
+
+
+@dataclass(frozen=True)
+class Count:
+    """What became of one file's records."""
+
+    kept: int = 0
+    quarantined: int = 0
+    deduplicated: int = 0
+
+    @property
+    def rows_in(self) -> int:
+        """Records found."""
+        return self.kept + self.quarantined + self.deduplicated
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.kept + other.kept, self.quarantined + other.quarantined, self.deduplicated + other.deduplicated)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What one feed's files brought to its table."""
+
+    table: str
+    run: str
+    by_file: Mapping[str, Count]
+    reasons: Mapping[str, int]
+    dates: tuple[date, ...]
+
+    @property
+    def total(self) -> Count:
+        """All files together."""
+        return sum(self.by_file.values(), Count())
+
+
+@dataclass(frozen=True)
+class Staging:
+    """A feed's rows on their way: the lake, the feed, and the folder they are staged in."""
+
+    lake: SparkLake
+    feed: Feed
+    folder: str
+
+    @property
+    def dates(self) -> tuple[date, ...]:
+        """The dates of the good rows staged."""
+        paths = self.lake.arrow.staged_files(self.feed.table, f"{self.folder}/reason={OK}")
+        return tuple(sorted({date.fromisoformat(partition_values(path)["date"]) for path in paths})) if self.feed.table.dated else ()
+
+    def rows(self, reason: str = "") -> DataFrame:
+        """Read staged rows back, of one reason or all with their reason."""
+        name = f"{self.folder}/reason={reason}" if reason else self.folder
+        extra = "payload STRING" if reason else "payload STRING, reason STRING"
+        found = self.lake.staged(self.feed.table, name, extra=extra)
+        return found if found is not None else self.lake.spark.createDataFrame([], f"{self.feed.table.ddl}, {extra}")
+
+
+def take(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Taking) -> Intake:
+    """Publish the rows of files that the table does not know yet; they enter by one commit, or not at all."""
+    table = feed.table
+    lake.arrow.create(table)
+    base = lake.arrow.version(table) or 0
+    run = fingerprint([table.name, *sorted(one.sha256 for one in files)])
+    staging = Staging(lake, feed, f"run-{run}-{uuid4().hex[:8]}")
+    seen = Observation("records")
+    try:
+        rows = parse(read(lake, files), feed, taking).observe(seen, F.count(F.lit(1)).alias("n"))
+        lake.stage(table, _marked(rows, feed, _repeated(lake, feed, files, taking)), staging.folder, by=("reason",))
+        counts = _counts(staging, files, _resolve(staging))
+        total = sum(counts.values(), Count())
+        _account(table, total, seen.get["n"])
+        if total.kept + total.quarantined == 0:
+            lake.arrow.discard(table, staging.folder)
+            return Intake(table.name, run, counts, {}, ())
+        known = {f"file:{one.sha256}": run for one in files}
+        batch = Batch(table, staging.dates if table.dated else None, run, known, base)
+        done = finish(lake, batch, staging.folder, replace=(), payload=True)
+    except BaseException:
+        lake.arrow.discard(table, staging.folder)
+        raise
+    return Intake(table.name, run, counts, done.refused, batch.dates or ())
+
+
+def _account(table: Table, total: Count, read: int) -> None:
+    """Hold rows in = kept + quarantined + deduplicated."""
+    if total.rows_in != read:
+        raise OvertoneError(f"{table.name}: {read} records were read, {total.rows_in} accounted for; nothing was published")
+
+
+def read(lake: SparkLake, files: Sequence[Taken]) -> DataFrame:
+    """Return the records of files as (file, position, line, damage); one task a file."""
+    given = [(str(one.path.resolve()), one.form) for one in sorted(files, key=lambda one: -one.path.stat().st_size)]
+
+    def cut(parts: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for part in parts:
+            for number in part.column(0).to_pylist():
+                yield from batches(*given[number])
+
+    return lake.spark.range(0, len(given), 1, len(given)).mapInArrow(cut, DDL)
+
+
+def _repeated(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Taking) -> DataFrame:
+    """Return the keys that occur more than once in the files, or are in the table already."""
+    table = feed.table
+    found = keys(read(lake, files), feed, taking).persist(StorageLevel.DISK_ONLY)
+    mine = found.select(*table.key, F.lit(1).alias("new"))
+    if lake.arrow.files(table):
+        dates = [row["date"] for row in found.select("date").where("date IS NOT NULL").distinct().collect()] if table.dated else None
+        mine = mine.unionByName(lake.read(table, dates).select(*table.key, F.lit(0).alias("new")))
+    counted = mine.groupBy(*table.key).agg(F.count("*").alias("n"), F.max("new").alias("new"))
+    repeated = counted.where("n > 1 AND new = 1").select(*table.key).persist(StorageLevel.DISK_ONLY)
+    few = repeated.count() <= BROADCAST
+    found.unpersist()
+    return F.broadcast(repeated) if few else repeated
+
+
+def _marked(rows: DataFrame, feed: Feed, repeated: DataFrame) -> DataFrame:
+    """Say of every row why it is refused, that its key occurs again, or that it is good."""
+    table = feed.table
+    typed = rows.select(*conform(rows, table).columns, "payload", "reason")
+    joined = typed.join(repeated.select(*table.key, F.lit(True).alias("again")), [*table.key], "left")  # noqa: FBT003
+    own = reason_of(table)
+    good = F.when(own == OK, F.when(F.col("again"), SUSPECT).otherwise(OK)).otherwise(own)
+    shown = F.when(F.coalesce("reason", own) != OK, F.coalesce("payload", F.to_json(F.struct(*table.plain_columns))))
+    return joined.select(*table.names, shown.alias("payload"), F.coalesce("reason", good).alias("reason"))
+
+
+def _resolve(staging: Staging) -> dict[str, int]:
+    """Keep one good row a key: the one known first, none if the table holds the key. Return rows left out by file."""
+    lake, table = staging.lake, staging.feed.table
+    if not staged_counts(lake.arrow, table, staging.folder).get(SUSPECT, 0):
+        return {}
+    suspects = staging.rows(SUSPECT).persist(StorageLevel.DISK_ONLY)
+    first = [name for name in ("known_ts", "file", "position") if name in table.names]
+    same = Window.partitionBy(*table.key)
+    voted = [
+        F.coalesce(F.mode(name).over(same), name).alias(name) if name in staging.feed.majority else F.col(name) for name in table.names
+    ]
+    best = suspects.select(*voted, F.row_number().over(same.orderBy(*first)).alias("nth")).where("nth = 1").drop("nth")
+    if lake.arrow.files(table):
+        best = best.join(lake.read(table).select(*table.key), [*table.key], "left_anti").select(*table.names)
+    best = best.persist(StorageLevel.DISK_ONLY)
+    best.write.mode("append").partitionBy(*table.partition).parquet(lake.address.spark(folder(table.name), f"{staging.folder}/reason={OK}"))
+    before, after = (_by_file(frame) for frame in (suspects, best))
+    lake.arrow.discard(table, f"{staging.folder}/reason={SUSPECT}")
+    for frame in (suspects, best):
+        frame.unpersist()
+    return {file: n - after.get(file, 0) for file, n in before.items()}
+
+
+def _by_file(frame: DataFrame) -> dict[str, int]:
+    return {row["file"]: row["n"] for row in frame.groupBy("file").agg(F.count("*").alias("n")).collect()}
+
+
+def _counts(staging: Staging, files: Iterable[Taken], doubled: Mapping[str, int]) -> dict[str, Count]:
+    """Count what became of each file's records."""
+    by = {one.name: Count(deduplicated=doubled.get(one.name, 0)) for one in files}
+    bad = (F.col("reason") != OK).alias("bad")
+    for row in staging.rows().groupBy("file", bad).agg(F.count("*").alias("n")).collect():
+        by[row["file"]] += Count(quarantined=row["n"]) if row["bad"] else Count(kept=row["n"])
+    return by

@@ -1,0 +1,76 @@
+"""Where a feed brings no statements of consent: what the operator says of its listeners."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import available_timezones
+
+from jobs.contracts.events import AGE_BANDS, CONSENTS
+from jobs.sources.pseudonym import pseudonym
+from validation.contract import did_you_mean
+from validation.verdict import WrongUse
+
+if TYPE_CHECKING:
+    from jobs.sources.parsing import Taking
+
+KINDS = ("none", "file", "assume")
+COLUMNS = ("user", "consent", "age_band", "from")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One line of a consent file: whose, what, from when on."""
+
+    listener_id: str
+    consent: str
+    age_band: str
+    since: date
+    time_zone: str | None
+    line: int
+
+    @property
+    def moment(self) -> datetime:
+        """When it begins to hold: the start of its date, UTC."""
+        return datetime(self.since.year, self.since.month, self.since.day, tzinfo=UTC)
+
+
+def basis_of(text: str) -> tuple[str, Path | None]:
+    """Read `none`, `assume` or `file:consent.csv`; anything else raises `WrongUse`."""
+    kind, _, rest = text.partition(":")
+    if kind not in KINDS or (kind == "file") != bool(rest):
+        raise WrongUse(f"--basis {text!r}: choose none, assume or file:consent.csv")
+    return kind, Path(rest) if rest else None
+
+
+def statements(path: Path, taking: Taking) -> list[Statement]:
+    """Read a consent file (CSV: user, consent, age_band, from and, if known, time_zone); a wrong value names its line."""
+    if not path.is_file():
+        raise WrongUse(f"--basis file: there is no file {str(path)!r}")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise WrongUse(f"{path}: the header lacks {', '.join(missing)}; needed: {', '.join(COLUMNS)}")
+        return [_statement(row, number, path, taking) for number, row in enumerate(reader, 2)]
+
+
+def _statement(row: dict[str, str], number: int, path: Path, taking: Taking) -> Statement:
+    where = f"{path}, line {number}"
+    if not (row["user"] or "").strip():
+        raise WrongUse(f"{where}: user is empty")
+    for name, choices in (("consent", CONSENTS), ("age_band", AGE_BANDS)):
+        if row[name] not in choices:
+            raise WrongUse(f"{where}: unknown {name} {row[name]!r}{did_you_mean(row[name] or '', choices)}")
+    zone = (row.get("time_zone") or "").strip() or None
+    if zone and zone not in available_timezones():
+        raise WrongUse(f"{where}: unknown time_zone {zone!r}{did_you_mean(zone, available_timezones())[:80]}")
+    try:
+        since = date.fromisoformat(row["from"] or "")
+    except ValueError as error:
+        raise WrongUse(f"{where}: from is {row['from']!r}, no date of the form 2026-11-01") from error
+    who = pseudonym(taking.key, taking.source, row["user"].strip())
+    return Statement(who, row["consent"], row["age_band"], since, zone, number)

@@ -1,0 +1,63 @@
+"""The listener's pseudonym: HMAC-SHA256 of feed and raw id, the key outside of the lake and outside of every query plan."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from validation.verdict import WrongUse
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from jobs.lake.address import Address
+
+VARIABLE = "OVERTONE_KEY_FILE"
+DIGITS = 32
+BLOCK = 64  # bytes of a SHA-256 block
+SHORTEST = 16  # bytes of a key
+
+
+def load_key(address: Address) -> bytes:
+    """Read the key from OVERTONE_KEY_FILE, else from a file beside the lake, which is made if it is not there yet."""
+    named = os.environ.get(VARIABLE)
+    path = Path(named) if named else address.beside(".key")
+    if not named and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(32))
+    try:
+        key = path.read_bytes()
+    except OSError as error:
+        raise WrongUse(f"the listener key {path} cannot be read: {error.strerror}; {VARIABLE} names its file") from error
+    if len(key) < SHORTEST:
+        raise WrongUse(f"the listener key {path} has {len(key)} bytes; at least {SHORTEST} are needed")
+    return key
+
+
+def pseudonym(key: bytes, feed: str, raw: str) -> str:
+    """Return the pseudonym of one raw id: the first 32 hex digits of the HMAC."""
+    return hmac.new(key, f"{feed}\x1f{raw}".encode(), hashlib.sha256).hexdigest()[:DIGITS]
+
+
+def with_pseudonym(frame: DataFrame, key: bytes, feed: str) -> DataFrame:
+    """Add `listener_id` for the raw id in `listener`, which goes.
+
+    The two key blocks of RFC 2104 come in as a one-row frame: literals would stand in explain output and event logs.
+    """
+    padded = hashlib.sha256(key).digest() if len(key) > BLOCK else key
+    padded = padded.ljust(BLOCK, b"\0")
+    blocks = [(bytes(b ^ 0x36 for b in padded), bytes(b ^ 0x5C for b in padded))]
+    keys = frame.sparkSession.createDataFrame(blocks, "inner_block BINARY, outer_block BINARY")
+    message = F.concat(F.lit(f"{feed}\x1f"), "listener").cast("binary")
+    inner = F.unhex(F.sha2(F.concat("inner_block", message), 256))
+    digest = F.substring(F.sha2(F.concat("outer_block", inner), 256), 1, DIGITS)
+    kept = [name for name in frame.columns if name != "listener"]
+    return frame.join(F.broadcast(keys), how="cross").select(*kept, digest.alias("listener_id"))
