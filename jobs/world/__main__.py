@@ -60,14 +60,15 @@ def _run(options: argparse.Namespace) -> int:
     from jobs.world.files import Folder
     from jobs.world.make import is_made, make
 
-    if is_made(world, Folder(out), ArrowLake(lake)):
+    folder = Folder(out)
+    if is_made(world, folder, ArrowLake(lake)):
         print(f"world: nothing to do, this very world lies in {out.uri}")
         return 0
     from jobs.lake.spark import SparkLake
 
     low, high = world.made
     print(f"world: seed {world.seed}, {high - low:,} listeners x {world.days} days from {world.first}, into {out.uri}", flush=True)
-    made = make(world, out, SparkLake(lake), lambda text: print(f"world: {text}", flush=True))
+    made = make(world, folder, SparkLake(lake), lambda text: print(f"world: {text}", flush=True))
     print("world: " + " · ".join(f"{feed} {rows:,}" for feed, rows in made.rows.items() if rows))
     return 0
 

@@ -9,15 +9,13 @@ import numpy as np
 
 from jobs.world import draws, effects
 from jobs.world.people import CONSENTS, DEVICES
-from jobs.world.places import DAY_MS
+from jobs.world.places import DAY_MS, HOUR_MS, SATURDAY
 
 if TYPE_CHECKING:
     from jobs.world.draws import Bools, Ints, Keys
     from jobs.world.people import People
-    from jobs.world.places import Clocks
-    from jobs.world.preset import World
     from jobs.world.sessions import Sessions
-    from jobs.world.weather import Weather
+    from jobs.world.stage import Stage
 
 CATEGORIES = ("auto", "beauty", "electronics", "fashion", "food", "gaming", "travel", "finance")
 SLOTS = ("pre", "mid", "post")
@@ -27,6 +25,7 @@ CAMPAIGNS, CREATIVES = 2, 2  # campaigns of a category, creatives of a campaign
 UNPERSONALISED = 0.6  # of the opportunities are filled where ads may not be personalised
 HOLDOUT = 0.10
 AD_MS = 30_000
+LEAST_FOR_MID = 3  # plays of a session that has room for an ad in the middle
 BREAK_MS = 31_000  # an ad and the silence around it
 WEEK_MS = 7 * DAY_MS
 
@@ -74,8 +73,8 @@ def breaks(people: People, sessions: Sessions) -> Breaks:
     who = sessions.who
     personal = (people.consent[who] == CONSENTS.index("granted")) & (people.age[who] > 0)
     fill = np.where(personal, 1.0, UNPERSONALISED) * people.free_on(who, sessions.day)
-    open_ = draws.uniform(keys, "opportunity") < np.array(SLOT_CHANCES) * fill[:, None]
-    open_[:, 1] &= sessions.plays >= 3  # noqa: PLR2004
+    open_ = draws.chance(keys, "opportunity", np.array(SLOT_CHANCES) * fill[:, None])
+    open_[:, 1] &= sessions.plays >= LEAST_FOR_MID
     session, slot = np.nonzero(open_)
     keys = keys[session, slot]
     first = (np.cumsum(sessions.plays) - sessions.plays)[session]
@@ -105,14 +104,15 @@ def _heard_before(who: Ints, at: Ints, shown: Bools) -> Ints:
     return np.asarray(np.searchsorted(heard, lane, side="left") - np.searchsorted(heard, lane - WEEK_MS, side="left"))
 
 
-def circumstances(world: World, ads: Ads, clocks: Clocks, weather: Weather) -> dict[str, Bools]:
+def circumstances(stage: Stage, ads: Ads) -> dict[str, Bools]:
     """Return what holds at the moment of each opportunity: of the clock, the device, the slot and the weather."""
-    local = clocks.local(ads.place, ads.at)
-    hour = local // 3_600_000 % 24
-    weekend = (local // DAY_MS - world.start_ms // DAY_MS + world.first.weekday()) % 7 >= 5  # noqa: PLR2004
+    world = stage.world
+    local = stage.clocks.local(ads.place, ads.at)
+    hour = local // HOUR_MS % 24
+    weekend = (local // DAY_MS - world.start_ms // DAY_MS + world.first.weekday()) % 7 >= SATURDAY
     devices = {name: ads.device == DEVICES.index(name) for name in DEVICES}
     slots = {name: ads.slot == s for s, name in enumerate(SLOTS)}
-    return effects.of_clock(hour, weekend) | devices | slots | effects.of_weather(*weather.at(ads.place, ads.at))
+    return effects.of_clock(hour, weekend) | devices | slots | effects.of_weather(*stage.weather.at(ads.place, ads.at))
 
 
 def campaign_names() -> tuple[list[str], list[str]]:

@@ -7,27 +7,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from jobs.world import ads, catalogue, listening, people, response, sessions, weather
-from jobs.world.places import Clocks
+from jobs.world import ads, listening, people, response, sessions
+from jobs.world.preset import BLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jobs.world.draws import Bools, Ints
     from jobs.world.preset import World
+    from jobs.world.stage import Stage
 
 R = TypeVar("R", listening.Plays, ads.Ads, response.Chances, response.Outcomes)
-SIZE = 250  # listeners; blocks start at multiples of it, so a shard computes on the very same arrays as the whole world
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What all listeners share."""
-
-    world: World
-    catalogue: catalogue.Catalogue
-    clocks: Clocks
-    weather: weather.Weather
 
 
 @dataclass(frozen=True)
@@ -46,22 +36,17 @@ class Block:
     outcomes: response.Outcomes
 
 
-def stage(world: World) -> Stage:
-    """Make what all listeners share."""
-    return Stage(world, catalogue.build(world), Clocks(world), weather.build(world))
-
-
 def live(on: Stage, first: int) -> Block:
     """Simulate the block that starts with listener number `first`."""
     world = on.world
-    crowd = people.build(world, np.arange(first, first + SIZE))
-    found = sessions.build(world, crowd, on.clocks, on.weather)
-    plays = listening.build(crowd, found, on.catalogue)
+    crowd = people.build(world, np.arange(first, first + BLOCK))
+    found = sessions.build(on, crowd)
+    plays = listening.build(on, crowd, found)
     gaps = ads.breaks(crowd, found)
     offset, length = listening.offsets(plays, found, gaps.pause(len(plays)))
     begins = sessions.apart(found, length)[plays.session] + offset
     heard = ads.build(found, gaps, begins, begins + plays.heard)
-    seen = ads.circumstances(world, heard, on.clocks, on.weather)
+    seen = ads.circumstances(on, heard)
     chances = response.build(world, crowd, heard, seen)
     outcomes = response.outcomes(heard, chances)
     low, high = world.made
@@ -79,7 +64,10 @@ def _rows(record: R, which: Ints) -> R:
 
 
 def starts(world: World, file: int) -> Iterator[int]:
-    """Yield the first listener of each block that holds listeners of the numbered file and of the shard."""
+    """Yield the first listener of each block that holds listeners of the numbered file and of the shard.
+
+    A block is computed whole even if a part of it was asked for: a shard works on the very arrays of the whole world.
+    """
     low, high = world.made
     low, high = max(low, file * world.per_file), min(high, (file + 1) * world.per_file)
-    yield from range(low // SIZE * SIZE, high, SIZE)
+    yield from range(low // BLOCK * BLOCK, high, BLOCK)

@@ -53,11 +53,11 @@ class Delivery:
 
 def deliver(feed: str, keys: Keys, sent: Ints) -> Delivery:
     """Draw the defects of a feed's rows, given when they would arrive if all went well."""
-    late = draws.uniform(keys, "late") < LATE
+    late = draws.chance(keys, "late", LATE)
     sent = sent + late * (DAY_MS + 2 * DAY_MS * draws.uniform(keys, "lateness")).astype(np.int64)
-    twice = np.flatnonzero(draws.uniform(keys, "twice") < TWICE)
-    again = sent[twice] // DAY_MS + (draws.uniform(keys[twice], "next day") < 0.5)  # noqa: PLR2004
-    bad = np.flatnonzero(draws.uniform(keys, "bad") < BAD)
+    twice = np.flatnonzero(draws.chance(keys, "twice", TWICE))
+    again = sent[twice] // DAY_MS + draws.chance(keys[twice], "next day", 0.5)
+    bad = np.flatnonzero(draws.chance(keys, "bad", BAD))
     kind = draws.choose(keys[bad], "kind of bad", np.arange(1.0, len(BREAKS[feed]) + 1))
     return Delivery(feed, sent, late, twice, again, bad, kind)
 

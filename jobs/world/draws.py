@@ -61,6 +61,11 @@ def uniform(keys: Keys, purpose: str) -> Floats:
     return (bits(keys, purpose) >> np.uint64(11)).astype(np.float64) * ONE_IN_2_53
 
 
+def chance(keys: Keys, purpose: str, probability: Any) -> Bools:
+    """Return for each key whether something of this probability happens."""
+    return np.asarray(uniform(keys, purpose) < probability)
+
+
 def normal(keys: Keys, purpose: str) -> Floats:
     """Return a standard normal draw for each key (Box and Muller 1958)."""
     radius = np.sqrt(-2.0 * np.log(1.0 - uniform(keys, purpose)))
@@ -88,14 +93,14 @@ def poisson(keys: Keys, purpose: str, mean: Floats, most: int) -> Ints:
 def geometric(keys: Keys, purpose: str, mean: Any) -> Ints:
     """Return counts 0, 1, 2, ... that fall off geometrically around `mean` (> 0)."""
     stay = mean / (1.0 + mean)
-    return (np.log(1.0 - uniform(keys, purpose)) / np.log(stay)).astype(np.int64)
+    return np.asarray((np.log(1.0 - uniform(keys, purpose)) / np.log(stay)).astype(np.int64))
 
 
 def choose(keys: Keys, purpose: str, cumulative: Floats) -> Ints:
     """Return an index for each key by weights given as running sums, shape (choices,) or (keys, choices)."""
     target = uniform(keys, purpose) * cumulative[..., -1]
     if cumulative.ndim == 1:
-        return np.minimum(np.searchsorted(cumulative, target, side="right"), len(cumulative) - 1)
+        return np.asarray(np.minimum(np.searchsorted(cumulative, target, side="right"), len(cumulative) - 1))
     chosen = np.zeros(len(target), dtype=np.int64)
     for k in range(cumulative.shape[1] - 1):  # the last choice takes the rest; column by column keeps memory flat
         chosen += cumulative[:, k] <= target

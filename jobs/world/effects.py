@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from jobs.world.draws import Bools, Floats, Ints
 
+COMMUTE_HOURS = (6, 7, 8, 9, 16, 17, 18, 19)
+LATE_HOURS = (20, 21, 22, 23, 0, 1, 2, 3, 4, 5)
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -55,9 +58,9 @@ EFFECTS = (
 )
 
 
-def shift(on: str, circumstances: Mapping[str, Bools]) -> Floats | float:
+def shift(on: str, circumstances: Mapping[str, Bools]) -> Floats:
     """Return the sum of the effects on one outcome under these circumstances, each an array over the same entities."""
-    total: Floats | float = 0.0
+    total = np.zeros(np.shape(next(iter(circumstances.values()))))
     for effect in EFFECTS:
         if effect.on == on and effect.when in circumstances:
             total = total + effect.size * circumstances[effect.when]
@@ -66,14 +69,13 @@ def shift(on: str, circumstances: Mapping[str, Bools]) -> Floats | float:
 
 def shifts(kind: str, names: tuple[str, ...], circumstances: Mapping[str, Bools]) -> Floats:
     """Return `shift` for each of several outcomes of one kind (`genre`, `device`), shape (entities, names)."""
-    size = len(next(iter(circumstances.values())))
-    return np.stack([np.zeros(size) + shift(f"{kind} {name}", circumstances) for name in names], axis=1)
+    return np.stack([shift(f"{kind} {name}", circumstances) for name in names], axis=1)
 
 
 def of_clock(hour: Ints, weekend: Bools) -> dict[str, Bools]:
     """Return the circumstances that a local hour and day bring."""
-    commute = ~weekend & (((hour >= 6) & (hour < 10)) | ((hour >= 16) & (hour < 20)))
-    return {"weekend": weekend, "commute": commute, "late": (hour >= 20) | (hour < 6)}
+    commute = ~weekend & np.isin(hour, COMMUTE_HOURS)
+    return {"weekend": weekend, "commute": commute, "late": np.isin(hour, LATE_HOURS)}
 
 
 def of_device(device: Ints) -> dict[str, Bools]:

@@ -7,7 +7,6 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.fs as pafs
@@ -16,6 +15,7 @@ from validation.verdict import WrongUse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from pyspark.sql import DataFrame
 
@@ -62,16 +62,15 @@ class Folder:
             system.delete_dir(f"{root}/{MAKING}")
 
     def write(self, lines: DataFrame) -> list[str]:
-        """Write lines (feed, day, part, line) to files feed-day-part; return their names."""
+        """Write lines (feed, day, part, lines) to files feed-day-part; return their names."""
         conf = lines.sparkSession.conf
-        before = conf.get(WRITERS)
+        before = conf.get(WRITERS) or "0"
         # One open file for each feed and day spares Spark a sort of all lines.
         conf.set(WRITERS, "1000")
         try:
             # Level 1 compresses nearly as well here at a third of the cost.
-            writer = (
-                lines.write.partitionBy("feed", "day", "part").option("compression", "gzip").option("zlib.compress.level", "BEST_SPEED")
-            )
+            writer = lines.drop("rows").write.partitionBy("feed", "day", "part")
+            writer = writer.option("compression", "gzip").option("zlib.compress.level", "BEST_SPEED")
             writer.text(self.address.spark(MAKING))
         finally:
             conf.set(WRITERS, before)

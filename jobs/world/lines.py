@@ -9,14 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.world import ads, catalogue, listening
+from jobs.world import ads, listening, listing
+from jobs.world.catalogue import GENRES
 from jobs.world.people import DEVICES, raw_ids
 from jobs.world.places import DAY_MS, PLACES
 from jobs.world.preset import MARGIN_DAYS
 
 if TYPE_CHECKING:
-    from jobs.world.block import Block, Stage
+    from jobs.world.block import Block
     from jobs.world.draws import Ints, Keys
+    from jobs.world.stage import Stage
 
 MINUTE_MS = 60_000
 LATEST_DAYS = 16  # no time is written that lies further beyond the world's end
@@ -43,33 +45,24 @@ class Parts:
 
     def __init__(self, stage: Stage) -> None:
         self.time = Stamps(stage)
-        items = catalogue.items(stage.catalogue)
+        items = listing.items(stage.catalogue)
         self.items = pa.array([_inner(item) for item in items])
         self.names = pa.array([_inner({name: item[name] for name in ("track", "artist", "title")}) for item in items])
+        playlists = [listing.playlist_id(p) for p in range(len(GENRES) * listing.PLAYLISTS)]
         self.sources = pa.array(
-            [_inner({"source": s}) for s in listening.SOURCES]
-            + [
-                _inner({"source": "playlist", "playlist": listening.genre_of_playlist(p)})
-                for p in range(len(catalogue.GENRES) * listening.PLAYLISTS)
-            ]
+            [_inner({"source": source}) for source in listening.SOURCES]
+            + [_inner({"source": "playlist", "playlist": playlist}) for playlist in playlists]
         )
         homes = [{"place": p.code, "time_zone": p.zone} for p in PLACES]
         self.surroundings = pa.array(
             [_inner({"device": d, **home, "plan": plan}) for d in DEVICES for home in homes for plan in ("paid", "free")]
         )
         self.actions = pa.array(listening.ACTIONS)
-        campaigns, creatives = ads.campaign_names()
-        each = ads.CAMPAIGNS * ads.CREATIVES
-        self.ads = pa.array(
-            [
-                _inner(
-                    {"campaign": campaigns[n], "category": ads.CATEGORIES[n // each], "creative": creatives[n], "slot": slot, "device": d}
-                )
-                for n in range(len(campaigns))
-                for slot in ads.SLOTS
-                for d in DEVICES
-            ]
-        )
+        offers = [
+            {"campaign": campaign, "category": campaign.rsplit("-", 1)[0], "creative": creative}
+            for campaign, creative in zip(*ads.campaign_names(), strict=True)
+        ]
+        self.ads = pa.array([_inner({**offer, "slot": slot, "device": d}) for offer in offers for slot in ads.SLOTS for d in DEVICES])
 
 
 def listeners(block: Block) -> Any:
@@ -85,11 +78,11 @@ def plays(block: Block, parts: Parts, sent: Ints) -> Any:
     around = (found.device[rows.session] * len(PLACES) + place) * 2 + free
     source = np.where(rows.source == listening.SOURCES.index("playlist"), len(listening.SOURCES) + rows.playlist, rows.source)
     return _join(
-        '{"play_id":"p', _text(rows.keys), '","listener":"', listeners(block).take(pa.array(who)), '",', parts.items.take(pa.array(rows.item)),
-        ',"started_at":"', parts.time(block.begins), '","sent_at":"', parts.time(sent), '","ms_played":', _text(rows.heard), ',"skipped":',
-        pc.if_else(pa.array(rows.skipped), "true", "false"), ",", parts.sources.take(pa.array(source)), ",",
-        parts.surroundings.take(pa.array(around)), "}",
-    )  # fmt: skip
+        ('{"play_id":"p', _text(rows.keys), '","listener":"', _taken(listeners(block), who), '",', _taken(parts.items, rows.item)),
+        (',"started_at":"', parts.time(block.begins), '","sent_at":"', parts.time(sent), '","ms_played":', _text(rows.heard)),
+        (',"skipped":', pc.if_else(pa.array(rows.skipped), "true", "false"), ",", _taken(parts.sources, source)),
+        (",", _taken(parts.surroundings, around), "}"),
+    )
 
 
 def feedback(block: Block, parts: Parts, acts: tuple[Keys, Ints, Ints, Ints], sent: Ints) -> Any:
@@ -97,25 +90,30 @@ def feedback(block: Block, parts: Parts, acts: tuple[Keys, Ints, Ints, Ints], se
     keys, play, action, at = acts
     who = block.sessions.who[block.plays.session[play]]
     return _join(
-        '{"feedback_id":"f', _text(keys), '","listener":"', listeners(block).take(pa.array(who)), '","action":"', parts.actions.take(pa.array(action)),
-        '",', parts.names.take(pa.array(block.plays.item[play])), ',"at":"', parts.time(at), '","sent_at":"', parts.time(sent), '"}',
-    )  # fmt: skip
+        ('{"feedback_id":"f', _text(keys), '","listener":"', _taken(listeners(block), who), '","action":"', _taken(parts.actions, action)),
+        ('",', _taken(parts.names, block.plays.item[play]), ',"at":"', parts.time(at), '","sent_at":"', parts.time(sent), '"}'),
+    )
 
 
 def ad_events(block: Block, parts: Parts, events: tuple[Keys, Ints, Any, Ints], sent: Ints) -> Any:
     """Return a line for each ad event: `events` are keys, positions of the opportunities, kinds as text, and moments."""
     keys, ad, kind, at = events
     rows = block.ads
-    each = ads.CAMPAIGNS * ads.CREATIVES
-    which = ((rows.category * each + rows.creative) * len(ads.SLOTS) + rows.slot) * len(DEVICES) + rows.device
+    offer = rows.category * ads.CAMPAIGNS * ads.CREATIVES + rows.creative
+    which = (offer * len(ads.SLOTS) + rows.slot) * len(DEVICES) + rows.device
     return _join(
-        '{"ad_event_id":"a', _text(keys), '","impression":"i', _text(rows.keys[ad]), '","listener":"', listeners(block).take(pa.array(rows.who[ad])),
-        '","kind":"', kind, '",', parts.ads.take(pa.array(which[ad])), ',"at":"', parts.time(at), '","sent_at":"', parts.time(sent), '"}',
-    )  # fmt: skip
+        ('{"ad_event_id":"a', _text(keys), '","impression":"i', _text(rows.keys[ad]), '","listener":"'),
+        (_taken(listeners(block), rows.who[ad]), '","kind":"', kind, '",', _taken(parts.ads, which[ad])),
+        (',"at":"', parts.time(at), '","sent_at":"', parts.time(sent), '"}'),
+    )
 
 
-def _join(*parts: Any) -> Any:
-    return pc.binary_join_element_wise(*parts, "")
+def _taken(texts: Any, which: Ints) -> Any:
+    return texts.take(pa.array(which))
+
+
+def _join(*groups: tuple[Any, ...]) -> Any:
+    return pc.binary_join_element_wise(*(part for group in groups for part in group), "")
 
 
 def _text(numbers: Any) -> Any:

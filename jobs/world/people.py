@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -83,7 +83,7 @@ def build(world: World, numbers: Ints) -> People:
     plays = 1.0 + np.exp(0.9 + 0.4 * draws.normal(keys, "session plays"))
     spread = 0.7
     rate = world.plays_per_day * np.exp(spread * draws.normal(keys, "rate") - spread**2 / 2)
-    podcasts = np.where(draws.uniform(keys, "podcast fan") < 0.15, 0.1 + 0.3 * draws.uniform(keys, "podcasts"), 0.005)  # noqa: PLR2004
+    podcasts = np.where(draws.chance(keys, "podcast fan", 0.15), 0.1 + 0.3 * draws.uniform(keys, "podcasts"), 0.005)
     dayparts = draws.shares(DAYPART_LOGITS + 0.9 * draws.normals(keys, "dayparts", len(DAYPARTS)))
     return People(
         number=np.asarray(numbers),
@@ -115,16 +115,16 @@ def _hours(dayparts: Floats) -> Floats:
 
 
 def _devices(keys: Keys) -> Floats:
-    owned = draws.uniform(draws.sub(keys[:, None], np.arange(len(DEVICES))), "owned") < DEVICE_OWNED
+    owned = draws.chance(draws.sub(keys[:, None], np.arange(len(DEVICES))), "owned", DEVICE_OWNED)
     return np.where(owned, DEVICE_LOGITS + draws.normals(keys, "devices", len(DEVICES)), -30.0)
 
 
-def _homes(keys: Keys, world: World) -> dict[str, Ints]:
+def _homes(keys: Keys, world: World) -> dict[str, Any]:
     places = np.cumsum([place.share for place in PLACES])
-    travels = draws.uniform(keys, "travels") < 0.08  # noqa: PLR2004
+    travels = draws.chance(keys, "travels", 0.08)
     leaves = (draws.uniform(keys, "leaves") * world.days).astype(np.int64)
-    joins = draws.uniform(keys, "joins") < 0.06  # noqa: PLR2004
-    stops = draws.uniform(keys, "stops") < 0.05  # noqa: PLR2004
+    joins = draws.chance(keys, "joins", 0.06)
+    stops = draws.chance(keys, "stops", 0.05)
     return {
         "home": draws.choose(keys, "home", places),
         "trip_place": draws.choose(keys, "trip", places),
@@ -135,13 +135,13 @@ def _homes(keys: Keys, world: World) -> dict[str, Ints]:
     }
 
 
-def _statements(keys: Keys, world: World) -> dict[str, Ints | Bools]:
+def _statements(keys: Keys, world: World) -> dict[str, Any]:
     consent = draws.choose(keys, "consent", np.cumsum(CONSENT_SHARES))
-    withdraws = (consent == CONSENTS.index("granted")) & (draws.uniform(keys, "withdraws") < WITHDRAWING)
+    withdraws = (consent == CONSENTS.index("granted")) & draws.chance(keys, "withdraws", WITHDRAWING)
     middle = 1 + (draws.uniform(keys, "withdrawal") * (world.days - 1)).astype(np.int64)
-    upgrades = draws.uniform(keys, "upgrades") < 0.04  # noqa: PLR2004
+    upgrades = draws.chance(keys, "upgrades", 0.04)
     return {
-        "free": draws.uniform(keys, "free") < FREE,
+        "free": draws.chance(keys, "free", FREE),
         "upgrades": np.where(upgrades, (draws.uniform(keys, "upgrade") * world.days).astype(np.int64), NEVER),
         "age": draws.choose(keys, "age", np.cumsum(AGE_SHARES)),
         "consent": consent,

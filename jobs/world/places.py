@@ -12,11 +12,14 @@ import numpy as np
 from jobs.world.preset import MARGIN_DAYS
 
 if TYPE_CHECKING:
-    from jobs.world.draws import Bools, Ints
+    from datetime import date
+
+    from jobs.world.draws import Bools, Floats, Ints
     from jobs.world.preset import World
 
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
+SATURDAY = 5  # the first day of the weekend, counted from Monday = 0
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,12 @@ class Clocks:
 
     def _hour(self, ms: Ints) -> Ints:
         return np.clip((ms - self.origin_ms) // HOUR_MS, 0, self._of_utc.shape[1] - 1)
+
+
+def hours_ahead(day: date) -> Floats:
+    """Return by how many hours each place's clock is ahead of UTC on a date's midnight."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return np.array([_ms(midnight.astimezone(ZoneInfo(place.zone))) / HOUR_MS for place in PLACES])
 
 
 def _ms(moment: datetime) -> int:

@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from validation.verdict import WrongUse
 
 MARGIN_DAYS = 2  # local days and late forecasts reach this far beyond the first and the last UTC date
-LATEST_DAYS = 4  # an event arrives at most this many days after it happened
+BLOCK = 250  # listeners simulated together; blocks start at multiples of it
+LEAST_TRACKS = 400  # below it a genre would be nearly empty
+LEAST_PLAYS, MOST_PLAYS = 0.1, 60.0  # a day, on average
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,15 @@ class World:
     shard: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("listeners", "days", "tracks", "per_file"):
+        for name in ("listeners", "days", "per_file"):
             if getattr(self, name) < 1:
                 raise WrongUse(f"world: {name} is {getattr(self, name)}; it must be at least 1")
-        if not 0.1 <= self.plays_per_day <= 60:  # noqa: PLR2004
-            raise WrongUse(f"world: plays_per_day is {self.plays_per_day}; choose between 0.1 and 60")
+        if not LEAST_PLAYS <= self.plays_per_day <= MOST_PLAYS:
+            raise WrongUse(f"world: plays_per_day is {self.plays_per_day}; choose between {LEAST_PLAYS} and {MOST_PLAYS}")
+        if self.tracks < LEAST_TRACKS:
+            raise WrongUse(f"world: {self.tracks} tracks are too few; choose at least {LEAST_TRACKS}")
+        if self.per_file % BLOCK:
+            raise WrongUse(f"world: per_file is {self.per_file}; choose a multiple of {BLOCK}")
         low, high = self.made
         if not 0 <= low < high <= self.listeners:
             raise WrongUse(f"world: shard {low}:{high} is not within 0:{self.listeners}")

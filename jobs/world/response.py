@@ -147,10 +147,10 @@ def outcomes(ads: Ads, chances: Chances) -> Outcomes:
     wait = np.minimum(2_000 - 40_000 * np.log(1 - draws.uniform(ads.keys, "click wait")), 29 * 60_000).astype(np.int64)
     late = (31 * 60_000 + 90 * 60_000 * draws.uniform(ads.keys, "late wait")).astype(np.int64)
     clicked = ads.shown & (click < chances.click)
-    clicked_late = ads.shown & ~clicked & (draws.uniform(ads.keys, "late click") < LATE_CLICK * chances.click)
-    whole = draws.uniform(ads.keys, "complete") < chances.complete
+    clicked_late = ads.shown & ~clicked & draws.chance(ads.keys, "late click", LATE_CLICK * chances.click)
+    whole = draws.chance(ads.keys, "complete", chances.complete)
     heard = np.where(ads.shown, np.where(whole, 1.0, draws.uniform(ads.keys, "heard")), 0.0)
     chance = np.where(ads.shown, chances.convert_shown, chances.convert_held)
     delay = np.minimum(60_000 - 20 * 3_600_000 * np.log(1 - draws.uniform(ads.keys, "delay")), WEEK_MS - 1).astype(np.int64)
-    converted = draws.uniform(ads.keys, "convert") < chance
+    converted = draws.chance(ads.keys, "convert", chance)
     return Outcomes((ads.at + wait) * clicked, (ads.at + late) * clicked_late, heard, (ads.at + delay) * converted)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jobs.world import draws, effects
-from jobs.world.places import DAY_MS, HOUR_MS
+from jobs.world.places import DAY_MS, HOUR_MS, SATURDAY
 
 if TYPE_CHECKING:
     from jobs.world.draws import Bools, Floats, Ints, Keys
     from jobs.world.people import People
-    from jobs.world.places import Clocks
     from jobs.world.preset import World
-    from jobs.world.weather import Weather
+    from jobs.world.stage import Stage
 
 MOST_A_DAY = 12
 MOST_PLAYS = 60
@@ -39,22 +38,23 @@ class Sessions:
         return len(self.who)
 
 
-def build(world: World, people: People, clocks: Clocks, weather: Weather) -> Sessions:
+def build(stage: Stage, people: People) -> Sessions:
     """Draw the sessions that start within the world's dates."""
+    world = stage.world
     who, day, keys = _begun(world, people)
     place = people.place_on(who, day)
     weekend = _weekend(world, day)
     hour = _hour(people, who, keys, weekend)
     local = world.start_ms + day * DAY_MS + hour * HOUR_MS + (draws.uniform(keys, "minute") * HOUR_MS).astype(np.int64)
-    start = clocks.utc(place, local, second=draws.uniform(keys, "fold") < 0.5)  # noqa: PLR2004
+    start = stage.clocks.utc(place, local, second=draws.chance(keys, "fold", 0.5))
     inside = (start >= world.start_ms) & (start < world.end_ms)
     order = np.flatnonzero(inside)
     order = order[np.lexsort((keys[order], start[order], who[order]))]
-    who, day, keys, place, start, hour, weekend = (a[order] for a in (who, day, keys, place, start, hour, weekend))
-    clock = effects.of_clock(hour, weekend)
+    who, day, keys, place, start = who[order], day[order], keys[order], place[order], start[order]
+    clock = effects.of_clock(hour[order], weekend[order])
     device = draws.choose(keys, "device", np.cumsum(draws.shares(people.devices[who] + effects.device_shifts(clock)), axis=1))
     plays = 1 + np.minimum(draws.geometric(keys, "plays", people.session_plays[who]), MOST_PLAYS)
-    seen = clock | effects.of_device(device) | effects.of_weather(*weather.at(place, start))
+    seen = clock | effects.of_device(device) | effects.of_weather(*stage.weather.at(place, start))
     return Sessions(who, keys, day, place, start, device, plays, seen)
 
 
@@ -73,7 +73,7 @@ def _begun(world: World, people: People) -> tuple[Ints, Ints, Keys]:
 
 
 def _weekend(world: World, day: Ints) -> Bools:
-    return np.asarray((day + world.first.weekday()) % 7 >= 5)  # noqa: PLR2004
+    return np.asarray((day + world.first.weekday()) % 7 >= SATURDAY)
 
 
 def _hour(people: People, who: Ints, keys: Keys, weekend: Bools) -> Ints:

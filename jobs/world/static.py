@@ -1,4 +1,4 @@
-"""Feeds that no listener is part of: the catalogue's file and the weather forecasts."""
+"""Feeds that no listener is part of: the catalogue's file, the weather forecasts, and what is said elsewhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from jobs.world import catalogue, weather
+from jobs.world import listing, mentions, weather
 from jobs.world.feeds import Rows
 from jobs.world.places import DAY_MS, HOUR_MS, PLACES
 from jobs.world.preset import MARGIN_DAYS
@@ -15,15 +15,17 @@ from jobs.world.preset import MARGIN_DAYS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobs.world.block import Stage
+    from jobs.world.stage import Stage
 
 
 def feeds(stage: Stage) -> Iterator[Rows]:
     """Yield the rows of these feeds."""
-    text = catalogue.csv_lines(stage.catalogue, stage.world)
+    text = listing.csv_lines(stage.catalogue, stage.world)
     yield Rows("tracks", np.full(len(text), stage.world.start_ms // DAY_MS), pa.array(text))
     for lead in weather.LEADS:
         yield forecasts(stage, lead)
+    said = list(mentions.rows(stage.world, stage.catalogue, stage.trends))
+    yield Rows("mentions", np.array([day for day, _ in said], dtype=np.int64), pa.array([line for _, line in said], pa.string()))
 
 
 def forecasts(stage: Stage, lead: int) -> Rows:

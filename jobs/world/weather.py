@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jobs.world import draws
-from jobs.world.places import DAY_MS, HOUR_MS, PLACES
+from jobs.world.places import DAY_MS, HOUR_MS, PLACES, hours_ahead
 from jobs.world.preset import MARGIN_DAYS
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def build(world: World) -> Weather:
     keys = draws.sub(places[:, None], hours)
     days = hours / 24 - MARGIN_DAYS
     season = np.array([[p.warmth] for p in PLACES]) - np.array([[p.cooling] for p in PLACES]) * days
-    offsets = np.array([[lag] for lag in (1, 1, 0, 1, 1, 1, -5, -8, -3, 9, 5, 10)])
+    offsets = hours_ahead(world.first)[:, None]
     daily = 4.0 * np.cos(2 * np.pi * ((hours + offsets) % 24 - 15) / 24)
     temperature = season + daily + 2.5 * _persistent(draws.normal(keys, "temperature"))
     threshold = np.array([[NormalDist().inv_cdf(1 - p.wetness)] for p in PLACES])
@@ -65,7 +65,7 @@ def _persistent(noise: Floats) -> Floats:
 
 
 def _millimetres(wet: Floats, threshold: Floats) -> Floats:
-    return np.round(np.where(wet > threshold, 0.2 + 2.0 * (wet - threshold) ** 2, 0.0), 1)
+    return np.asarray(np.round(np.where(wet > threshold, 0.2 + 2.0 * (wet - threshold) ** 2, 0.0), 1), dtype=np.float64)
 
 
 def forecast(weather: Weather, world: World, lead: int) -> tuple[Floats, Floats]:
