@@ -25,13 +25,13 @@ from jobs.intake import Count, Intake, take
 from jobs.lake.address import Address
 from jobs.lake.arrow import arrow_schema
 from jobs.lake.commit import Note
+from jobs.lake.key import load_key
 from jobs.lake.spark import SparkLake
 from jobs.run import guarded
 from jobs.sources import SOURCES
 from jobs.sources.consent import basis_of, statements
 from jobs.sources.files import Skipped, Taken, find
 from jobs.sources.parsing import Taking
-from jobs.sources.pseudonym import load_key
 from validation.contract import did_you_mean
 from validation.verdict import WrongUse
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
 from jobs.sources.pseudonym import pseudonym, with_pseudonym
 
@@ -60,7 +60,7 @@ def keys(records: DataFrame, feed: Feed, taking: Taking) -> DataFrame:
     wanted = [name for name in feed.table.key if name in feed.columns]
     times = ["event_ts"] if "event_ts" in feed.columns else []
     used = " ".join((*feed.key, feed.listener if "listener_id" in feed.key else "", *(feed.columns[name] for name in (*wanted, *times))))
-    fields = [one for one in StructType.fromDDL(feed.record).fields if re.search(rf"\b{one.name}\b", used)]
+    fields = [one for one in _fields(feed) if re.search(rf"\b{one.name}\b", used)]
     struct = F.from_json("line", StructType(fields), {"allowNonNumericNumbers": "false"}).alias("r")
     read = records.where("damage IS NULL").select(struct).select("r.*")
     raw = [F.expr(feed.listener).cast("string").alias("listener")] if "listener_id" in feed.key else []
@@ -79,6 +79,11 @@ def _identified(frame: DataFrame, taking: Taking) -> DataFrame:
         return known
     owner = F.lit(pseudonym(taking.key, taking.source, taking.user))
     return known.withColumn("listener_id", F.coalesce("listener_id", owner))
+
+
+def _fields(feed: Feed) -> list[StructField]:
+    schema = StructType.fromDDL(feed.record)
+    return schema.fields if isinstance(schema, StructType) else []
 
 
 def _own(feed: Feed) -> list[str]:
@@ -132,10 +137,9 @@ def _late_reason(feed: Feed, clock: datetime) -> Column:
 
 def _wrong_type(feed: Feed) -> Column:
     """Name the first field that holds something, but not of its type; null if the text is no JSON object at all."""
-    schema = StructType.fromDDL(feed.record)
     texts = F.from_json("line", "MAP<STRING, STRING>", {"allowNonNumericNumbers": "false"})
     found = F.lit(None).cast("string")
-    for one in reversed([one for one in schema.fields if not isinstance(one.dataType, StringType)]):
+    for one in reversed([one for one in _fields(feed) if not isinstance(one.dataType, StringType)]):
         wrong = F.col(one.name).isNull() & texts[one.name].isNotNull()
         found = F.when(wrong, f"wrong_type_{one.name}").otherwise(found)
     return found

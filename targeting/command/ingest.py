@@ -26,7 +26,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Reply:
     """Take the files in and say what became of every row."""
     from jobs.ingest import ingest
-
     from jobs.lake.spark import SparkLake
 
     lake = SparkLake(Address.choose(options.lake))

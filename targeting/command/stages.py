@@ -110,7 +110,7 @@ def export(day: Day) -> Done:
     """Export the audiences that may be released."""
     from targeting.exports import export
 
-    return _done(export(day.lake, day.last, day.exports))
+    return _done(export(day.lake.arrow, day.last, day.exports))
 
 
 def _done(outcome: runner.Outcome) -> Done:

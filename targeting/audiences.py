@@ -1,0 +1,210 @@
+"""Audiences: who a campaign may reach. Consent and minimum size are enforced here again, whatever the tables before say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial, reduce
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from jobs.contracts.delivery import AUDIENCES, BOOKINGS, CLUSTERS, MEMBERS, SCORES
+from jobs.contracts.derived import USER_SEGMENTS
+from jobs.contracts.silver import SILVER_LISTENERS
+from jobs.run import NOTHING, PUBLISHED, Job, Outcome, Read, run
+from targeting.campaigns import Campaign, load
+from validation.gates.release import GRAIN, release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame
+
+    from jobs.lake.spark import SparkLake
+
+BUILT, SMALL, REFUSED = "built", "too_small", "refused"
+READS = (Read(USER_SEGMENTS), Read(CLUSTERS), Read(SCORES), Read(SILVER_LISTENERS))
+
+
+@dataclass(frozen=True)
+class Size:
+    """What an audience would hold: members, those of them withheld, the bases of their consent, and the model that scored."""
+
+    listeners: int = 0
+    holdout: int = 0
+    bases: tuple[str, ...] = ()
+
+
+def build(lake: SparkLake, day: date, file: Path) -> Outcome:
+    """Build the audiences of a campaign file for a date, and book the campaigns."""
+    campaigns = load(file)
+    # A closure over campaigns: the runner's fingerprint covers their definitions as arguments.
+    args = {one.name: one.definition for one in campaigns}
+    done = [
+        run(Job(READS, table, partial(make, campaigns), args=args), lake, [day])
+        for table, make in ((MEMBERS, members), (AUDIENCES, audiences), (BOOKINGS, bookings))
+    ]
+    changed = any(one.state == PUBLISHED for one in done)
+    if not changed:
+        return Outcome(AUDIENCES.name, NOTHING, (), sentence=f"{AUDIENCES.name}: nothing to do")
+    rows = lake.arrow.read(AUDIENCES, [day]).to_pylist()
+    counts = {state: sum(row["state"] == state for row in rows) for state in (BUILT, SMALL, REFUSED)}
+    told = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in counts.items() if n)
+    return Outcome(AUDIENCES.name, PUBLISHED, (day,), len(rows), sentence=f"{AUDIENCES.name}: {len(rows)} asked for: {told}")
+
+
+def members(
+    campaigns: Sequence[Campaign],
+    segments: DataFrame,
+    clusters: DataFrame,
+    scores: DataFrame,
+    listeners: DataFrame,
+    *,
+    dates: Sequence[date],
+) -> DataFrame:
+    """Return the members of the audiences that are built."""
+    found = candidates(campaigns, segments, clusters, scores, listeners)
+    decided = decide(campaigns, found, scores, dates)
+    built = [F.struct(F.lit(day), F.lit(row["audience"])) for day in dates for row in decided[day] if row["state"] == BUILT]
+    wanted = F.struct("date", "audience").isin(*built) if built else F.lit(False)  # noqa: FBT003
+    return found.where(wanted).select("date", "audience", "listener_id", "holdout")
+
+
+def audiences(
+    campaigns: Sequence[Campaign],
+    segments: DataFrame,
+    clusters: DataFrame,
+    scores: DataFrame,
+    listeners: DataFrame,
+    *,
+    dates: Sequence[date],
+) -> DataFrame:
+    """Return one row a campaign: what it asked for and what came of it."""
+    decided = decide(campaigns, candidates(campaigns, segments, clusters, scores, listeners), scores, dates)
+    return _frame(listeners, AUDIENCES.ddl, [row for day in dates for row in decided[day]], AUDIENCES.names)
+
+
+def bookings(
+    campaigns: Sequence[Campaign],
+    segments: DataFrame,
+    clusters: DataFrame,
+    scores: DataFrame,
+    listeners: DataFrame,
+    *,
+    dates: Sequence[date],
+) -> DataFrame:
+    """Return one row a campaign: booked where its audience is built and its flight is not over."""
+    decided = decide(campaigns, candidates(campaigns, segments, clusters, scores, listeners), scores, dates)
+    by_name = {one.name: one for one in campaigns}
+    rows = [_booking(by_name[row["audience"]], day, row) for day in dates for row in decided[day]]
+    return _frame(listeners, BOOKINGS.ddl, rows, BOOKINGS.names)
+
+
+def candidates(
+    campaigns: Sequence[Campaign], segments: DataFrame, clusters: DataFrame, scores: DataFrame, listeners: DataFrame
+) -> DataFrame:
+    """Return who each campaign asks for among listeners who allow it, with the holdout drawn."""
+    allowed = listeners.where("ads_allowed AND consent = 'granted' AND age_band <> 'under_18'").select("date", "listener_id", "basis")
+    mine = segments.groupBy("date", "listener_id").agg(F.collect_set("segment").alias("segments"))
+    known = allowed.join(mine, ["date", "listener_id"], "left").join(clusters, ["date", "listener_id"], "left")
+    top = _top(campaigns, scores)
+    parts = [
+        _asked(one, known, top).select("date", F.lit(one.name).alias("audience"), "listener_id", "basis", _holdout(one))
+        for one in campaigns
+    ]
+    return reduce(lambda left, right: left.unionByName(right), parts)
+
+
+def decide(campaigns: Sequence[Campaign], found: DataFrame, scores: DataFrame, dates: Sequence[date]) -> dict[date, list[dict[str, Any]]]:
+    """Judge every audience by the release gate's minimum; refuse what asks for scores where nothing was scored."""
+    sized = found.groupBy("date", "audience").agg(
+        F.count("*").alias("listeners"), F.count_if("holdout").alias("holdout"), F.sort_array(F.collect_set("basis")).alias("bases")
+    )
+    sizes = {(row["date"], row["audience"]): Size(row["listeners"], row["holdout"], tuple(row["bases"])) for row in sized.collect()}
+    versions = {row["date"]: row["version"] for row in scores.groupBy("date").agg(F.max("model_version").alias("version")).collect()}
+    stated = {day: any(key[0] == day for key in sizes) for day in dates}
+    return {
+        day: [_decision(one, day, sizes.get((day, one.name), Size()), versions.get(day), stated[day]) for one in campaigns] for day in dates
+    }
+
+
+def _asked(campaign: Campaign, known: DataFrame, top: Mapping[str, DataFrame]) -> DataFrame:
+    """Return the listeners who fit a campaign's words."""
+    frame = known
+    if campaign.include:
+        frame = frame.where(F.arrays_overlap("segments", F.array(*(F.lit(name) for name in campaign.include))))
+    if campaign.clusters:
+        frame = frame.where(F.col("cluster").isin(*campaign.clusters))
+    if campaign.exclude:
+        excluded = F.arrays_overlap("segments", F.array(*(F.lit(name) for name in campaign.exclude)))
+        frame = frame.where(~F.coalesce(excluded, F.lit(False)))  # noqa: FBT003
+    if campaign.top_share is not None:
+        best = top[campaign.category].where(F.col("above") < campaign.top_share).select("date", "listener_id")
+        frame = frame.join(best, ["date", "listener_id"], "left_semi")
+    return frame
+
+
+def _top(campaigns: Sequence[Campaign], scores: DataFrame) -> dict[str, DataFrame]:
+    """Rank listeners by score within a category: `above` is the share of listeners who score higher."""
+    wanted = sorted({one.category for one in campaigns if one.top_share is not None})
+    ranked = scores.selectExpr(
+        "date", "listener_id", "category", "percent_rank() OVER (PARTITION BY date, category ORDER BY score DESC, listener_id) AS above"
+    )
+    return {category: ranked.where(F.col("category") == category) for category in wanted}
+
+
+def _holdout(campaign: Campaign) -> Any:
+    """Draw the holdout: the same listener and campaign always fall on the same side; the pseudonym is keyed already."""
+    draw = F.pmod(F.xxhash64("listener_id", F.lit(campaign.name)), F.lit(1_000_000)) / 1_000_000
+    return (draw < campaign.holdout).alias("holdout")
+
+
+def _decision(campaign: Campaign, day: date, size: Size, version: str | None, stated: bool) -> dict[str, Any]:  # noqa: FBT001
+    reach = size.listeners - size.holdout
+    verdict = release(campaign.name, listeners=reach, minimum=campaign.minimum, bases=size.bases, without_consent=0)
+    large = next(check for check in verdict.checks if check.rule == "minimum_size").success
+    if campaign.top_share is not None and version is None:
+        state, reason = REFUSED, "it asks for scores, and no model was approved as champion"
+    elif not stated and not size.listeners:
+        state, reason = REFUSED, "no listener of that date has agreed to advertising (overtone ingest --basis)"
+    elif not large:
+        state, reason = SMALL, f"fewer than {campaign.minimum:,} listeners can be reached"
+    else:
+        state, reason = BUILT, f"at least {campaign.minimum:,} listeners can be reached"
+    built = state == BUILT
+    return {
+        "date": day,
+        "audience": campaign.name,
+        "advertiser": campaign.advertiser,
+        "state": state,
+        "reason": reason,
+        "listeners": reach // GRAIN * GRAIN if built else None,
+        "holdout": size.holdout // GRAIN * GRAIN if built else None,
+        "minimum": campaign.minimum,
+        "basis": ",".join(size.bases) or None if built else None,
+        "model_version": version if built and campaign.top_share is not None else None,
+        "definition": campaign.definition,
+    }
+
+
+def _booking(campaign: Campaign, day: date, audience: Mapping[str, Any]) -> dict[str, Any]:
+    over = campaign.last_day < day
+    state = "booked" if audience["state"] == BUILT and not over else "refused"
+    reason = (
+        f"its flight ended on {campaign.last_day}"
+        if over
+        else f"its audience is {audience['state'].replace('_', ' ')}: {audience['reason']}"
+    )
+    return {
+        "date": day,
+        "campaign": campaign.name,
+        "state": state,
+        "reason": reason,
+        **{name: getattr(campaign, name) for name in ("advertiser", "first_day", "last_day", "budget_micros", "currency", "cap_per_day")},
+    }
+
+
+def _frame(near: DataFrame, ddl: str, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> DataFrame:
+    return near.sparkSession.createDataFrame([tuple(row[name] for name in names) for row in rows], ddl)

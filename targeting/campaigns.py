@@ -1,0 +1,188 @@
+"""Campaigns as data: a strict reading of the campaign file. What is wrong is named with its campaign, field and valid choices."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from jobs.segments import SEGMENTS
+from validation.contract import did_you_mean
+from validation.verdict import WrongUse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+CLUSTER = re.compile(r"c[1-9][0-9]?")
+CURRENCY = re.compile(r"[A-Z]{3}")
+CATEGORIES = ("auto", "beauty", "electronics", "fashion", "food", "gaming", "travel", "finance")
+EXPORTS = ("parquet", "csv")
+MINIMUM = 1_000  # below it an audience could point at people
+FIELDS = (
+    *("name", "advertiser", "category", "flight", "budget", "cap_per_day"),
+    *("include", "exclude", "clusters", "top_share", "holdout", "minimum", "export"),
+)
+MOST_A_DAY = 50  # impressions a listener and day that a cap may allow
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What an advertiser books, and on whom.
+
+    The audience are listeners in any of the segments `include` and in any of the `clusters` (an empty list asks nothing),
+    among the `top_share` with the highest score for `category`, without those in any segment of `exclude`.
+    `holdout` of them, at random, are never shown anything: they measure what the campaign changes.
+    """
+
+    name: str
+    advertiser: str
+    category: str
+    first_day: date
+    last_day: date
+    budget_micros: int
+    currency: str
+    cap_per_day: int
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+    top_share: float | None = None
+    holdout: float = 0.1
+    minimum: int = MINIMUM
+    export: str = "parquet"
+
+    @property
+    def definition(self) -> str:
+        """The campaign as JSON, keys sorted: what an audience's fingerprint covers."""
+        return json.dumps(asdict(self), sort_keys=True, default=str)
+
+
+def load(path: Path) -> tuple[Campaign, ...]:
+    """Read a campaign file; anything unknown, missing, doubled or out of range raises `WrongUse`."""
+    if not path.is_file():
+        raise WrongUse(f"there is no campaign file {str(path)!r}")
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Once)  # noqa: S506  # a SafeLoader that refuses doubled keys
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise WrongUse(f"{path}: not YAML: {error}") from error
+    if not isinstance(raw, dict) or set(raw) != {"campaigns"} or not isinstance(raw["campaigns"], list) or not raw["campaigns"]:
+        raise WrongUse(f"{path}: the file holds one key, campaigns, with a list of campaigns")
+    found = tuple(_campaign(one, f"{path}, campaign {number}") for number, one in enumerate(raw["campaigns"], 1))
+    names = [one.name for one in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise WrongUse(f"{path}: two campaigns are called {name!r}")
+    return found
+
+
+class _Once(yaml.SafeLoader):
+    """Refuses a key that stands twice in a mapping: YAML would keep the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"{key!r} stands twice, line {node.start_mark.line + 1}")
+        return super().construct_mapping(node, deep=deep)
+
+
+def _campaign(raw: object, where: str) -> Campaign:
+    if not isinstance(raw, dict):
+        raise WrongUse(f"{where}: {raw!r} is no campaign; a campaign has {', '.join(FIELDS)}")
+    where = f"{where} ({raw.get('name', 'without a name')})"
+    for field in raw:
+        if field not in FIELDS:
+            raise WrongUse(f"{where}: unknown field {field!r}{did_you_mean(str(field), FIELDS)}")
+    flight = _part(raw, "flight", ("from", "to"), where)
+    budget = _part(raw, "budget", ("amount", "currency"), where)
+    first = _ask(flight, "from", where, _is_date, "a date such as 2026-11-10")
+    last = _ask(flight, "to", where, _is_date, "a date such as 2026-11-30")
+    if last < first:
+        raise WrongUse(f"{where}: flight: to {last} lies before from {first}")
+    return Campaign(
+        name=_ask(raw, "name", where, lambda v: isinstance(v, str) and bool(NAME.fullmatch(v)), "lower_snake_case of at most 64 letters"),
+        advertiser=_ask(raw, "advertiser", where, lambda v: isinstance(v, str) and bool(v.strip()), "a name"),
+        category=_choice(raw, "category", CATEGORIES, where),
+        first_day=first,
+        last_day=last,
+        budget_micros=round(_ask(budget, "amount", where, lambda v: _is_number(v) and v > 0, "a positive number") * 1_000_000),
+        currency=_ask(
+            budget, "currency", where, lambda v: isinstance(v, str) and bool(CURRENCY.fullmatch(v)), "an ISO 4217 code such as EUR"
+        ),
+        cap_per_day=_ask(
+            raw, "cap_per_day", where, lambda v: _is_int(v) and 1 <= v <= MOST_A_DAY, f"a whole number from 1 to {MOST_A_DAY}"
+        ),
+        **_audience(raw, where),
+    )
+
+
+def _audience(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return the optional fields that say whom a campaign wants."""
+    names = [segment.name for segment in SEGMENTS]
+    found: dict[str, Any] = {
+        "include": _list(raw, "include", where, names),
+        "exclude": _list(raw, "exclude", where, names),
+        "clusters": _list(raw, "clusters", where, None),
+    }
+    if raw.get("top_share") is not None:
+        found["top_share"] = float(_ask(raw, "top_share", where, lambda v: _is_number(v) and 0 < v <= 1, "a share above 0, up to 1"))
+    if "holdout" in raw:
+        found["holdout"] = float(_ask(raw, "holdout", where, lambda v: _is_number(v) and 0 <= v < 1, "a share from 0 to below 1"))
+    if "minimum" in raw:
+        found["minimum"] = _ask(raw, "minimum", where, lambda v: _is_int(v) and v >= 1, "a whole number of listeners, at least 1")
+    if "export" in raw:
+        found["export"] = _choice(raw, "export", EXPORTS, where)
+    if not (found["include"] or found["clusters"] or found.get("top_share")):
+        raise WrongUse(f"{where}: it asks for everybody; name include, clusters or top_share")
+    return found
+
+
+def _part(raw: Mapping[str, Any], field: str, keys: tuple[str, ...], where: str) -> Mapping[str, Any]:
+    part = raw.get(field)
+    if not isinstance(part, dict) or set(part) != set(keys):
+        raise WrongUse(f"{where}: {field} is {part!r}; it has exactly {' and '.join(keys)}")
+    return part
+
+
+def _ask(raw: Mapping[str, Any], field: str, where: str, valid: Callable[[Any], bool], wanted: str) -> Any:
+    if field not in raw:
+        raise WrongUse(f"{where}: {field} is missing; it is {wanted}")
+    if not valid(raw[field]):
+        raise WrongUse(f"{where}: {field} is {raw[field]!r}; it has to be {wanted}")
+    return raw[field]
+
+
+def _choice(raw: Mapping[str, Any], field: str, choices: Iterable[str], where: str) -> str:
+    value = raw.get(field)
+    if value not in set(choices):
+        raise WrongUse(f"{where}: {field} is {value!r}{did_you_mean(str(value), choices)}")
+    return str(value)
+
+
+def _list(raw: Mapping[str, Any], field: str, where: str, choices: list[str] | None) -> tuple[str, ...]:
+    value = raw.get(field, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise WrongUse(f"{where}: {field} is {value!r}; it has to be a list of names")
+    for one in value:
+        if choices is not None and one not in choices:
+            raise WrongUse(f"{where}: {field}: unknown segment {one!r}{did_you_mean(one, choices)}")
+        if choices is None and not CLUSTER.fullmatch(one):
+            raise WrongUse(f"{where}: {field}: {one!r} is no cluster; clusters are called c1, c2, ... by size")
+    return tuple(value)
+
+
+def _is_date(value: object) -> bool:
+    return type(value) is date
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

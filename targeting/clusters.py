@@ -1,0 +1,115 @@
+"""Clusters of consenting listeners: k-means over standardised features, the best of several seeds, each told in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.ml.clustering import KMeans
+from pyspark.ml.feature import Imputer, StandardScaler, VectorAssembler
+from pyspark.sql import functions as F
+
+from jobs.contracts.delivery import CLUSTER_PROFILES, CLUSTERS
+from jobs.contracts.derived import USER_FEATURES
+from jobs.contracts.silver import SILVER_LISTENERS
+from jobs.features import USER
+from jobs.features.rhythm import DAYPARTS, DEVICE_GROUPS
+from jobs.features.taste import SLUGS
+from jobs.run import NOTHING, PUBLISHED, Job, Outcome, Read, run
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from pyspark.sql import DataFrame
+
+    from jobs.lake.spark import SparkLake
+
+MOST = 8
+EACH = 100  # listeners a cluster should have on average, or there are fewer clusters
+FEWEST = 30  # listeners below which nothing is clustered
+SEEDS = (1, 2, 3)
+PER_PARTITION = 500_000
+FEATURES = (
+    *("hours_28d", "active_days_28d", "skip_rate_28d", "session_minutes_28d", "episode_share_28d", "intent_share_28d", "likes_28d"),
+    *(f"share_{name}_28d" for name in SLUGS.values()),
+    *("mean_energy_28d", "mean_valence_28d", "mean_acousticness_28d"),
+    *(f"{name}_share_28d" for name in (*DAYPARTS, "weekend", *DEVICE_GROUPS)),
+)
+MEANING = {feature.name: feature.meaning.rsplit(",", 1)[0] for feature in USER}
+NOTABLE = 0.35  # standard deviations from everybody's mean that are worth a word
+
+
+def cluster(lake: SparkLake, day: date) -> Outcome:
+    """Cluster a date's consenting listeners and describe each cluster."""
+    assigned, told = run(ASSIGN, lake, [day]), run(DESCRIBE, lake, [day])
+    state = PUBLISHED if PUBLISHED in (assigned.state, told.state) else NOTHING
+    return Outcome(CLUSTERS.name, state, assigned.dates, assigned.rows, version=assigned.version, sentence=assigned.sentence)
+
+
+def clusters(features: DataFrame, listeners: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
+    """Assign every consenting listener of each date to a cluster; c1 is the largest."""
+    allowed = listeners.where("ads_allowed").select("date", "listener_id")
+    mine = features.join(allowed, ["date", "listener_id"], "left_semi")
+    parts = [_of_date(mine.where(F.col("date") == day), day) for day in dates]
+    return _union(parts)
+
+
+def profiles(assigned: DataFrame, features: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
+    """Compare each cluster's mean of each feature with everybody's, in standard deviations, and name what stands out."""
+    joined = assigned.where(F.col("date").isin(*dates)).join(features, ["date", "listener_id"], "inner")
+    stack = ", ".join(f"'{name}', CAST({name} AS DOUBLE)" for name in FEATURES)
+    long = joined.selectExpr("date", "cluster", f"stack({len(FEATURES)}, {stack}) AS (feature, value)").where("value IS NOT NULL")
+    whole = long.groupBy("date", "feature").agg(F.avg("value").alias("all_mean"), F.stddev_pop("value").alias("all_sd"))
+    sizes = joined.groupBy("date", "cluster").agg(F.count("*").alias("listeners"))
+    each = long.groupBy("date", "cluster", "feature").agg(F.avg("value").alias("mean")).join(whole, ["date", "feature"], "inner")
+    z = F.coalesce(F.try_divide(F.col("mean") - F.col("all_mean"), F.col("all_sd")), F.lit(0.0)).alias("z")
+    found = each.select("date", "cluster", "feature", "mean", z)
+    words = F.create_map(*(F.lit(part) for name in FEATURES for part in (name, MEANING[name])))
+    ranked = F.sort_array(F.collect_list(F.struct((-F.abs("z")).alias("rank"), "z", words[F.col("feature")].alias("words"))))
+    said = F.transform(
+        F.filter(F.slice(ranked, 1, 3), lambda one: F.abs(one["z"]) >= NOTABLE),
+        lambda one: F.concat(F.when(one["z"] > 0, "more: ").otherwise("less: "), one["words"]),
+    )
+    label = F.when(F.size(said) > 0, F.concat_ws("; ", said)).otherwise("close to everybody's average")
+    labels = found.groupBy("date", "cluster").agg(label.alias("label"))
+    return found.join(labels, ["date", "cluster"], "inner").join(sizes, ["date", "cluster"], "inner")
+
+
+def _of_date(features: DataFrame, day: date) -> DataFrame:
+    """Cluster one date; independent of how its rows were partitioned, since they are put in order first."""
+    rows = features.count()
+    empty = features.where(F.lit(False)).select("date", "listener_id", F.lit("").alias("cluster"))  # noqa: FBT003
+    if rows < FEWEST:
+        return empty
+    numbers = [F.col(name).cast("double").alias(name) for name in FEATURES]
+    ordered = (
+        features.select("listener_id", *numbers)
+        .repartitionByRange(rows // PER_PARTITION + 1, "listener_id")
+        .sortWithinPartitions("listener_id")
+    )
+    known = [name for name, n in ordered.select(*(F.count(name).alias(name) for name in FEATURES)).first().asDict().items() if n]  # type: ignore[union-attr]
+    filled = Imputer(inputCols=known, outputCols=[f"{name}_filled" for name in known]).fit(ordered).transform(ordered)
+    raw = VectorAssembler(inputCols=[f"{name}_filled" for name in known], outputCol="raw").transform(filled)
+    points = (
+        StandardScaler(inputCol="raw", outputCol="features", withMean=True)
+        .fit(raw)
+        .transform(raw)
+        .select("listener_id", "features")
+        .cache()
+    )
+    k = max(2, min(MOST, rows // EACH))
+    fits = [KMeans(k=k, seed=seed, maxIter=30).fit(points) for seed in SEEDS]
+    best = min(fits, key=lambda fit: fit.summary.trainingCost)
+    sizes = sorted(enumerate(best.summary.clusterSizes), key=lambda item: (-item[1], item[0]))
+    names = F.create_map(*(F.lit(part) for rank, (number, _) in enumerate(sizes, 1) for part in (number, f"c{rank}")))
+    return best.transform(points).select(F.lit(day).alias("date"), "listener_id", names[F.col("prediction")].alias("cluster"))
+
+
+def _union(parts: list[DataFrame]) -> DataFrame:
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole.unionByName(part)
+    return whole
+
+
+ASSIGN = Job((Read(USER_FEATURES), Read(SILVER_LISTENERS)), CLUSTERS, clusters)
+DESCRIBE = Job((Read(CLUSTERS), Read(USER_FEATURES)), CLUSTER_PROFILES, profiles)
