@@ -58,18 +58,18 @@ def _run(options: argparse.Namespace) -> int:
     world, out, lake = chosen(options), Address.parse(options.out), Address.choose(options.lake)
     from jobs.lake.arrow import ArrowLake
     from jobs.world.files import Folder
-    from jobs.world.make import is_made, make
+    from jobs.world.manifest import is_made
 
-    folder = Folder(out)
-    if is_made(world, folder, ArrowLake(lake)):
+    if is_made(world, Folder(out), ArrowLake(lake)):
         print(f"world: nothing to do, this very world lies in {out.uri}")
         return 0
     from jobs.lake.spark import SparkLake
+    from jobs.world.make import make
 
     low, high = world.made
     print(f"world: seed {world.seed}, {high - low:,} listeners x {world.days} days from {world.first}, into {out.uri}", flush=True)
-    made = make(world, folder, SparkLake(lake), lambda text: print(f"world: {text}", flush=True))
-    print("world: " + " · ".join(f"{feed} {rows:,}" for feed, rows in made.rows.items() if rows))
+    made = make(world, out, SparkLake(lake), lambda text: print(text, flush=True))
+    print("world: " + " · ".join(f"{feed} {rows:,}" for feed, rows in made.by_feed.items() if rows))
     return 0
 
 

@@ -25,6 +25,7 @@ MAKING = "_making"
 MANIFEST = ".world.json"
 WRITERS = "spark.sql.maxConcurrentOutputFileWriters"
 PART = re.compile(r"feed=(?P<feed>\w+)/day=(?P<day>[\d-]+)/part=(?P<part>\d+)/[^/]+\.gz$")
+OWN = re.compile(r"[a-z]+-\d{4}-\d\d-\d\d-\d{3,}\.(jsonl|csv)\.gz|\.world\.json")
 OVERSIZED = 3 * 1024 * 1024
 
 
@@ -48,16 +49,16 @@ class Folder:
         self._write(MANIFEST, json.dumps(manifest, sort_keys=True).encode())
 
     def clear(self) -> None:
-        """Make the folder ready for a world: what an unfinished one left is removed, anything else is refused."""
+        """Make the folder ready for a world: an earlier world's files give way, files that are not a world's are refused."""
         system, root = self._open()
         system.create_dir(root, recursive=True)
-        found = [f.path for f in system.get_file_info(pafs.FileSelector(root)) if f.is_file and not f.path.endswith(f"/{MANIFEST}")]
-        if found and self.manifest().get("state") != "being made":
-            raise WrongUse(
-                f"{self.address.uri} holds {len(found)} files already, such as {found[0].rsplit('/', 1)[-1]}; choose an empty folder"
-            )
-        for path in found:
-            system.delete_file(path)
+        names = [info.base_name for info in system.get_file_info(pafs.FileSelector(root)) if info.is_file]
+        foreign = [name for name in names if not OWN.fullmatch(name)]
+        if foreign or (names and not self.manifest()):
+            found = sorted(foreign or names)
+            raise WrongUse(f"{self.address.uri} holds {len(found)} files of something else, such as {found[0]}; choose an empty folder")
+        for name in names:
+            system.delete_file(f"{root}/{name}")
         if system.get_file_info(f"{root}/{MAKING}").type is pafs.FileType.Directory:
             system.delete_dir(f"{root}/{MAKING}")
 

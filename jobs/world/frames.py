@@ -73,7 +73,7 @@ def progress(spark: SparkSession, say: Callable[[str], None]) -> Iterator[None]:
             found = [info for stage in tracker.getActiveStageIds() if (info := tracker.getStageInfo(stage))]
             done = sum(info.numCompletedTasks for info in found)
             if done > before:
-                say(f"{done} of {sum(info.numTasks for info in found)} groups of listeners made")
+                say(f"world: {done} of {sum(info.numTasks for info in found)} groups of listeners made")
             before = max(before, done)
 
     watcher = threading.Thread(target=watch, daemon=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -15,15 +13,17 @@ from pyspark.sql import functions as F
 
 from jobs.lake.commit import Note
 from jobs.world import block, facts, feeds, frames, lines, oracle, stage, truth
+from jobs.world.files import Folder
+from jobs.world.manifest import BEING_MADE, MADE, is_made, spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pyspark.sql import DataFrame
 
+    from jobs.lake.address import Address
     from jobs.lake.arrow import ArrowLake
     from jobs.lake.spark import SparkLake
-    from jobs.world.files import Folder
     from jobs.world.preset import World
 
 FEEDS = ("plays", "feedback", "ads", "listeners", "weather", "mentions", "tracks")
@@ -32,36 +32,41 @@ SAMPLE = 6  # rows that the damaged files repeat
 
 @dataclass(frozen=True)
 class Made:
-    """What was made: rows by feed, files, and the seconds that the feed files took."""
+    """What was made: rows by feed, files, and the seconds that the feed files took; nothing if it was there already."""
 
-    rows: Mapping[str, int]
+    by_feed: Mapping[str, int]
     files: int
     seconds: float
 
     @property
-    def rows_per_second(self) -> float:
-        """Feed rows made and written a second."""
-        return sum(self.rows.values()) / self.seconds if self.seconds else 0.0
+    def changed(self) -> bool:
+        """Whether anything was made."""
+        return bool(self.by_feed)
+
+    @property
+    def rows(self) -> int:
+        """Feed rows made."""
+        return sum(self.by_feed.values())
+
+    @property
+    def sentence(self) -> str:
+        """Say in one line what was made and how fast."""
+        if not self.changed:
+            return "world: nothing to do, this very world was made before"
+        return f"world: {self.rows:,} rows in {self.files} files, {self.seconds:.1f} s, {self.rows / self.seconds:,.0f} rows/s"
 
 
-def spec(world: World) -> str:
-    """Return a hash of all that a world's bytes depend on: its parameters and this package's code."""
-    digest = hashlib.sha256(repr(world).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:32]
+def quiet(_: str) -> None:
+    """Say nothing."""
 
 
-def is_made(world: World, folder: Folder, lake: ArrowLake) -> bool:
-    """Say whether this very world lies in the folder and its truth in the lake."""
-    manifest, newest = folder.manifest(), lake.history(truth.DEFECTS, 1)
-    return manifest.get("spec") == spec(world) and manifest.get("state") == "made" and bool(newest) and newest[0].note.run == spec(world)
-
-
-def make(world: World, folder: Folder, lake: SparkLake, say: Callable[[str], None]) -> Made:
-    """Make a world; a folder that holds other files raises `WrongUse`."""
+def make(world: World, out: Address, lake: SparkLake, say: Callable[[str], None] = quiet) -> Made:
+    """Make a world unless it is there; an earlier world in the folder gives way, foreign files there raise `WrongUse`."""
+    folder = Folder(out)
+    if is_made(world, folder, lake.arrow):
+        return Made({}, 0, 0.0)
     folder.clear()
-    folder.state({"spec": spec(world), "state": "being made", "world": repr(world)})
+    folder.state({"spec": spec(world), "state": BEING_MADE, "world": repr(world)})
     spark = lake.spark
     began = time.monotonic()
     counts = Observation()
@@ -70,12 +75,12 @@ def make(world: World, folder: Folder, lake: SparkLake, say: Callable[[str], Non
     with frames.progress(spark, say):
         names = folder.write(found)
     made = Made(counts.get, len(names), time.monotonic() - began)
-    say(f"{sum(made.rows.values()):,} rows in {made.files} files, {made.seconds:.1f} s, {made.rows_per_second:,.0f} rows/s")
+    say(made.sentence)
     _write_truth(world, folder, lake)
-    folder.state({"spec": spec(world), "state": "made", "world": repr(world), "rows": dict(made.rows)})
-    say(f"truth written, {time.monotonic() - began - made.seconds:.1f} s")
+    folder.state({"spec": spec(world), "state": MADE, "world": repr(world), "rows": made.by_feed})
+    say(f"world: truth written, {time.monotonic() - began - made.seconds:.1f} s")
     for ceiling in _ceilings(world, lake.arrow):
-        say(ceiling.sentence())
+        say(f"world: {ceiling.sentence()}")
     return made
 
 

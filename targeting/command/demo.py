@@ -103,18 +103,12 @@ def _intake(setting: Setting, lake: SparkLake) -> tuple[Stage, ...]:
     from targeting.command.stages import Done, step
 
     def world(_: Day) -> Done:
-        from jobs.world.files import Folder
-        from jobs.world.make import is_made, make
-        from jobs.world.preset import PRESETS
+        from jobs.world.make import make
+        from jobs.world.preset import World
 
-        size = {"listeners": setting.listeners, "days": setting.days, "seed": setting.seed, "signal": setting.signal}
-        chosen = replace(PRESETS["demo"], first=FIRST_DAY, **size)
-        folder = Folder(Address.parse(str(setting.inputs)))
-        if is_made(chosen, folder, lake.arrow):
-            return Done("world: nothing to do, it was made before", changed=False)
-        made = make(chosen, folder, lake, lambda _: None)
-        rows = sum(made.rows.values())
-        return Done(f"world: {rows:,} rows in {made.files} feed files, {made.rows_per_second:,.0f} rows/s", changed=True, rows=rows)
+        chosen = World(setting.seed, setting.listeners, setting.days, FIRST_DAY, signal=setting.signal)
+        made = make(chosen, Address.parse(str(setting.inputs)), lake)
+        return Done(made.sentence, made.changed, made.rows)
 
     def ingest(_: Day) -> Done:
         from jobs.ingest import ingest as take_in
