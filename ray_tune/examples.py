@@ -69,12 +69,16 @@ class Encoded:
 
 
 def read(lake: ArrowLake, model: Model, as_of: date) -> Examples:
-    """Read the model's examples known by the end of `as_of`, of listeners who allow advertising by then."""
-    columns = [*model.columns, model.label, "date", "known_ts", "listener_id"]
+    """Read the model's examples known by the end of `as_of`, of listeners who allow advertising by then.
+
+    They come in the order of dates and keys: sampling goes by place, and the order of files is chance.
+    """
+    order = [("date", "ascending"), *((name, "ascending") for name in model.examples.key)]
+    columns = [*model.columns, model.label, "date", "known_ts", "listener_id", *model.examples.key]
     dates = [date.fromisoformat(day) for day in lake.files(model.examples) if day and date.fromisoformat(day) <= as_of]
     rows = lake.read(model.examples, dates, columns=columns)
     known = pc.less(rows["known_ts"], pa.scalar(datetime.combine(as_of + timedelta(days=1), time(), UTC), rows["known_ts"].type))
-    rows = rows.filter(pc.and_(known, pc.is_in(rows["listener_id"], value_set=allowed(lake, as_of))))
+    rows = rows.filter(pc.and_(known, pc.is_in(rows["listener_id"], value_set=allowed(lake, as_of)))).sort_by(order)
     listeners = rows["listener_id"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
     narrow = [rows[name].cast(pa.float32(), safe=False) for name in model.features]
     frame = pa.table([*narrow, *(rows[name] for name in model.categories)], names=list(model.columns))
