@@ -1,18 +1,15 @@
-"""Eventsim, the event log of a made-up music service (the form of Udacity's "Sparkify" course): one page view a line.
+"""The event log of a music service in the Udacity/"Sparkify" form: JSON lines of page views, plays among them.
 
-A row of ours is a song played, a thumb or a song added to a playlist, by somebody who is logged in; all other pages, and
-pages of visitors, say nothing of listening and are left out of every count. Names never enter.
+Only NextSong, Thumbs Up, Thumbs Down and Add to Playlist become rows; other pages are no listening and are passed over.
+Names and gender are never read.
 """
 
 from __future__ import annotations
 
-import re
-
 from jobs.contracts.events import FEEDBACK, PLAYS
-from jobs.sources.moments import millis
-from jobs.sources.source import Feed, Form, Layout, Source, mentions
+from jobs.sources.source import Feed, Form, Source
 
-# Where most people of a state live, for the clock; a log line names only the metropolitan area.
+# The zone of a state's larger part.
 ZONES = {
     "America/New_York": "CT DC DE FL GA IN KY MA MD ME MI NC NH NJ NY OH PA RI SC VA VT WV",
     "America/Chicago": "AL AR IA IL KS LA MN MO MS ND NE OK SD TN TX WI",
@@ -21,62 +18,67 @@ ZONES = {
     "America/Los_Angeles": "CA NV OR WA",
     "America/Anchorage": "AK",
     "Pacific/Honolulu": "HI",
-    "America/Puerto_Rico": "PR",
 }
-STATE = "nullif(regexp_extract(r.location, ',\\\\s*([A-Z]{2})[A-Z-]*$', 1), '')"
-ZONE_OF = "map({})".format(", ".join(f"'{state}', '{zone}'" for zone, states in ZONES.items() for state in states.split()))
-AGENT = "lower(r.userAgent)"
-DEVICE = f"""CASE
-    WHEN {AGENT} RLIKE 'ipad|tablet' THEN 'tablet'
-    WHEN {AGENT} RLIKE 'iphone|ipod|android|mobile' THEN 'mobile'
-    WHEN {AGENT} RLIKE 'windows|macintosh|x11' THEN 'desktop'
-    ELSE 'unknown' END"""
-SIGNED_IN = "coalesce(r.userId, '') <> '' AND coalesce(r.auth, 'Logged In') = 'Logged In'"
-KEY = ("listener_id", "r.sessionId", "r.itemInSession", "r.ts")
-ACTIONS = {"Thumbs Up": "like", "Thumbs Down": "dislike", "Add to Playlist": "playlist_add"}
-ACTION = "CASE r.page {} END".format(" ".join(f"WHEN '{page}' THEN '{action}'" for page, action in ACTIONS.items()))
-SONG = {"artist_name": "nullif(r.artist, '')", "track_name": "nullif(r.song, '')"}
-DELAY_S = 60  # a log shipped every minute
+STATE = "nullif(regexp_extract(location, ', ([A-Z]{2})', 1), '')"
+ZONE = "CASE {} END".format(
+    " ".join(f"WHEN {STATE} IN ({', '.join(repr(state) for state in states.split())}) THEN '{zone}'" for zone, states in ZONES.items())
+)
+DEVICE = """CASE WHEN userAgent RLIKE 'iPad|Tablet' THEN 'tablet' WHEN userAgent RLIKE 'iPhone|Android|Mobile' THEN 'mobile'
+WHEN userAgent RLIKE 'Windows|Macintosh|X11|Linux' THEN 'desktop' ELSE 'unknown' END"""
+TIMES = {"event_ts": "timestamp_millis(ts)", "known_ts": "timestamp_millis(ts) + INTERVAL 1 MINUTE"}
+TRACK = {
+    "native_key": "CAST(NULL AS STRING)",
+    "isrc": "CAST(NULL AS STRING)",
+    "mbid": "CAST(NULL AS STRING)",
+    "artist_name": "nullif(trim(artist), '')",
+    "track_name": "nullif(trim(song), '')",
+}
+RECORD = (
+    "ts BIGINT, userId STRING, sessionId STRING, itemInSession BIGINT, page STRING, artist STRING, song STRING, length DOUBLE, "
+    "level STRING, location STRING, userAgent STRING"
+)
+KEY = ("listener_id", "ts", "sessionId", "itemInSession")
+WHO = ("userId", "firstName", "lastName", "location", "userAgent")
+NO_TRACK = ("null_track", "coalesce(trim(song), '') = ''")
 
-LOG = Form(
-    "log",
-    Layout.LINES,
-    dict.fromkeys(
-        ("artist", "auth", "itemInSession", "level", "location", "page", "sessionId", "song", "ts", "userAgent", "userId"), "STRING"
-    )
-    | {"length": "DOUBLE"},
-    (
-        Feed(
-            PLAYS,
-            SONG
-            | {
-                "kind": "'track'",
-                "track_ms": "CAST(round(nullif(r.length, 0) * 1000) AS BIGINT)",
-                "device": DEVICE,
-                "place": f"concat('US-', {STATE})",
-                "time_zone": f"try_element_at({ZONE_OF}, {STATE})",
-                "plan": "CASE WHEN r.level IN ('free', 'paid') THEN r.level END",
-                "native_session": "r.sessionId",
-            },
-            key=KEY,
-            listener="r.userId",
-            event=millis("r.ts"),
-            delay_s=DELAY_S,
-            rows=f"r.page = 'NextSong' AND {SIGNED_IN}",
-        ),
-        Feed(
-            FEEDBACK,
-            SONG | {"action": ACTION},
-            key=(*KEY, "r.page"),
-            listener="r.userId",
-            event=millis("r.ts"),
-            delay_s=DELAY_S,
-            rows="r.page IN ({}) AND {}".format(", ".join(f"'{page}'" for page in ACTIONS), SIGNED_IN),
-        ),
-    ),
-    re.compile(r"\.jsonl?(\.gz)?$"),
-    mentions(b'"page"', b'"sessionId"', b'"itemInSession"'),
-    personal=("userId", "firstName", "lastName", "gender"),
+PLAYS_FEED = Feed(
+    PLAYS,
+    RECORD,
+    {
+        **TIMES,
+        **TRACK,
+        "album_name": "CAST(NULL AS STRING)",
+        "kind": "'track'",
+        "ms_played": "CAST(NULL AS BIGINT)",
+        "track_ms": "try_cast(round(length * 1000) AS BIGINT)",
+        "skipped": "CAST(NULL AS BOOLEAN)",
+        "source": "CAST(NULL AS STRING)",
+        "playlist": "CAST(NULL AS STRING)",
+        "device": DEVICE,
+        "place": f"'US-' || {STATE}",
+        "time_zone": ZONE,
+        "plan": "level",
+        "native_session": "sessionId",
+    },
+    key=KEY,
+    where="page = 'NextSong'",
+    listener="userId",
+    checks=(NO_TRACK, ("negative_duration", "length < 0")),
+    identifying=WHO,
+)
+FEEDBACK_FEED = Feed(
+    FEEDBACK,
+    RECORD,
+    {**TIMES, **TRACK, "action": "CASE page WHEN 'Thumbs Up' THEN 'like' WHEN 'Thumbs Down' THEN 'dislike' ELSE 'playlist_add' END"},
+    key=(*KEY, "page"),
+    where="page IN ('Thumbs Up', 'Thumbs Down', 'Add to Playlist')",
+    listener="userId",
+    identifying=WHO,
 )
 
-EVENTSIM = Source("eventsim", (LOG,))
+EVENTSIM = Source(
+    "eventsim",
+    "the event log of a music service (Udacity/Sparkify JSON lines)",
+    forms=tuple(Form(pattern, "lines", marks=('"page"', '"sessionId"')) for pattern in ("*.json", "*.jsonl")),
+    feeds=(PLAYS_FEED, FEEDBACK_FEED),
+)

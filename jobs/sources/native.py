@@ -1,114 +1,111 @@
-"""Overtone's own feeds: JSON lines by the kind of event, and track catalogues; the file's name says which.
-
-Times are ISO 8601 in UTC, `sent_at` is the time of arrival. Every event has an id of its own, which is the feed's key.
-"""
+"""Overtone's own feeds: JSON lines, one kind a file name prefix; `sent_at` is when a row arrived."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from jobs.contracts.events import AD_EVENTS, DEVICES, FEEDBACK, LISTENERS, MENTIONS, PLAYS, WEATHER
+from jobs.sources import catalogue
+from jobs.sources.source import Feed, Form, Source
 
-from jobs.contracts.events import AD_EVENTS, FEEDBACK, LISTENERS, MENTIONS, PLAYS, WEATHER
-from jobs.sources.catalogue import TRACKS_FORM
-from jobs.sources.moments import iso
-from jobs.sources.source import Feed, Form, Layout, Source, anything
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-TRACK = {"native_key": "r.track", "artist_name": "r.artist", "track_name": "r.title"}
 WHO = ("listener",)
+TIMES = {"event_ts": "at", "known_ts": "sent_at"}
+DEVICE = f"CASE WHEN device IN ({', '.join(repr(device) for device in DEVICES)}) THEN device ELSE 'unknown' END"
+SAME = ("kind", "ms_played", "track_ms", "skipped", "source", "playlist", "place", "time_zone", "plan", "isrc")
 
-
-def same(*names: str) -> dict[str, str]:
-    """Map columns to fields of the same name."""
-    return {name: f"r.{name}" for name in names}
-
-
-def texts(*names: str) -> dict[str, str]:
-    """Declare fields of text."""
-    return dict.fromkeys(names, "STRING")
-
-
-def lines(kind: str, record: Mapping[str, str], feed: Feed, personal: tuple[str, ...] = WHO) -> Form:
-    """Return the form of files kind-*.jsonl, plain or gzipped."""
-    named = re.compile(rf"^{kind}-.*\.jsonl(\.gz)?$")
-    return Form(kind, Layout.LINES, record, (feed,), named, anything, personal)
-
-
-PLAYS_FORM = lines(
-    "plays",
-    texts("play_id", "listener", "track", "isrc", "artist", "title", "album", "kind", "started_at", "sent_at", "source", "playlist")
-    | texts("device", "place", "time_zone", "plan")
-    | {"ms_played": "BIGINT", "track_ms": "BIGINT", "skipped": "BOOLEAN"},
-    Feed(
-        PLAYS,
-        TRACK
-        | same("isrc", "kind", "ms_played", "track_ms", "skipped", "source", "playlist", "device", "place", "time_zone", "plan")
-        | {"album_name": "r.album"},
-        key=("r.play_id",),
-        listener="r.listener",
-        event=iso("r.started_at"),
-        arrival=iso("r.sent_at"),
-    ),
+PLAYS_FEED = Feed(
+    PLAYS,
+    "play_id STRING, listener STRING, track STRING, isrc STRING, artist STRING, title STRING, album STRING, kind STRING, "
+    "started_at TIMESTAMP, sent_at TIMESTAMP, ms_played BIGINT, track_ms BIGINT, skipped BOOLEAN, source STRING, playlist STRING, "
+    "device STRING, place STRING, time_zone STRING, plan STRING",
+    {
+        "event_ts": "started_at",
+        "known_ts": "sent_at",
+        "native_key": "track",
+        "mbid": "CAST(NULL AS STRING)",
+        "artist_name": "artist",
+        "track_name": "title",
+        "album_name": "album",
+        "device": DEVICE,
+        "native_session": "CAST(NULL AS STRING)",
+        **{name: name for name in SAME},
+    },
+    key=("play_id",),
+    listener="listener",
+    files=("plays-*",),
+    checks=(("null_key", "play_id IS NULL"), ("null_track", "track IS NULL AND title IS NULL"), ("negative_duration", "ms_played < 0")),
+    identifying=WHO,
 )
-FEEDBACK_FORM = lines(
-    "feedback",
-    texts("feedback_id", "listener", "action", "track", "artist", "title", "at", "sent_at"),
-    Feed(
-        FEEDBACK,
-        TRACK | same("action"),
-        key=("r.feedback_id",),
-        listener="r.listener",
-        event=iso("r.at"),
-        arrival=iso("r.sent_at"),
-    ),
+FEEDBACK_FEED = Feed(
+    FEEDBACK,
+    "feedback_id STRING, listener STRING, action STRING, track STRING, artist STRING, title STRING, at TIMESTAMP, sent_at TIMESTAMP",
+    {
+        **TIMES,
+        "action": "action",
+        "native_key": "track",
+        "isrc": "CAST(NULL AS STRING)",
+        "mbid": "CAST(NULL AS STRING)",
+        "artist_name": "artist",
+        "track_name": "title",
+    },
+    key=("feedback_id",),
+    listener="listener",
+    files=("feedback-*",),
+    checks=(("null_key", "feedback_id IS NULL"), ("null_track", "track IS NULL AND title IS NULL")),
+    identifying=WHO,
 )
-ADS_FORM = lines(
-    "ads",
-    texts("ad_event_id", "impression", "listener", "kind", "campaign", "category", "creative", "slot", "device", "at", "sent_at"),
-    Feed(
-        AD_EVENTS,
-        same("kind", "campaign", "category", "creative", "slot", "device") | {"impression_id": "r.impression"},
-        key=("r.ad_event_id",),
-        listener="r.listener",
-        event=iso("r.at"),
-        arrival=iso("r.sent_at"),
-    ),
+ADS_FEED = Feed(
+    AD_EVENTS,
+    "ad_event_id STRING, impression STRING, listener STRING, kind STRING, campaign STRING, category STRING, creative STRING, "
+    "slot STRING, device STRING, at TIMESTAMP, sent_at TIMESTAMP",
+    {
+        **TIMES,
+        "impression_id": "impression",
+        "device": DEVICE,
+        **{name: name for name in ("kind", "campaign", "category", "creative", "slot")},
+    },
+    key=("ad_event_id",),
+    listener="listener",
+    files=("ads-*",),
+    checks=(("null_key", "ad_event_id IS NULL"), ("null_impression", "impression IS NULL")),
+    identifying=WHO,
 )
-LISTENERS_FORM = lines(
-    "listeners",
-    texts("statement_id", "listener", "at", "sent_at", "consent", "age_band", "plan", "place", "time_zone"),
-    Feed(
-        LISTENERS,
-        same("consent", "age_band", "plan", "place", "time_zone") | {"basis": "'feed'"},
-        key=("r.statement_id",),
-        listener="r.listener",
-        event=iso("r.at"),
-        arrival=iso("r.sent_at"),
-    ),
+LISTENERS_FEED = Feed(
+    LISTENERS,
+    "statement_id STRING, listener STRING, at TIMESTAMP, sent_at TIMESTAMP, consent STRING, age_band STRING, plan STRING, "
+    "place STRING, time_zone STRING",
+    {
+        **TIMES,
+        "basis": "'feed'",
+        "consent": "coalesce(consent, 'unknown')",
+        "age_band": "coalesce(age_band, 'unknown')",
+        **{name: name for name in ("plan", "place", "time_zone")},
+    },
+    key=("statement_id",),
+    listener="listener",
+    files=("listeners-*",),
+    checks=(("null_key", "statement_id IS NULL"),),
+    identifying=WHO,
 )
-WEATHER_FORM = lines(
-    "weather",
-    texts("place", "hour", "issued_at") | {"temperature_c": "DOUBLE", "rain_mm": "DOUBLE"},
-    Feed(WEATHER, same("place", "temperature_c", "rain_mm"), event=iso("r.hour"), arrival=iso("r.issued_at"), foretells=True),
-    personal=(),
+WEATHER_FEED = Feed(
+    WEATHER,
+    "place STRING, hour TIMESTAMP, issued_at TIMESTAMP, temperature_c DOUBLE, rain_mm DOUBLE",
+    {"place": "place", "event_ts": "hour", "known_ts": "issued_at", "temperature_c": "temperature_c", "rain_mm": "rain_mm"},
+    files=("weather-*",),
+    checks=(("null_place", "place IS NULL"),),
 )
-MENTIONS_FORM = lines(
-    "mentions",
-    texts("mention_id", "platform", "text", "language", "artist", "title", "at", "sent_at"),
-    Feed(
-        MENTIONS,
-        same("platform", "text", "language") | {"artist_name": "r.artist", "track_name": "r.title"},
-        key=("r.mention_id",),
-        event=iso("r.at"),
-        arrival=iso("r.sent_at"),
-    ),
-    personal=(),
+MENTIONS_FEED = Feed(
+    MENTIONS,
+    "mention_id STRING, platform STRING, text STRING, language STRING, artist STRING, title STRING, at TIMESTAMP, sent_at TIMESTAMP",
+    {**TIMES, "platform": "platform", "text": "text", "language": "language", "artist_name": "artist", "track_name": "title"},
+    key=("mention_id",),
+    files=("mentions-*",),
+    checks=(("null_key", "mention_id IS NULL"),),
 )
+PREFIXES = ("plays", "feedback", "ads", "listeners", "weather", "mentions")
 
 NATIVE = Source(
     "native",
-    (PLAYS_FORM, FEEDBACK_FORM, ADS_FORM, LISTENERS_FORM, WEATHER_FORM, MENTIONS_FORM, TRACKS_FORM),
+    "Overtone's own feeds: plays, feedback, ads, listeners, weather, mentions (JSON lines) and tracks (CSV)",
+    forms=(*(Form(f"{prefix}-*.jsonl", "lines") for prefix in PREFIXES), *catalogue.CATALOGUE.forms),
+    feeds=(PLAYS_FEED, FEEDBACK_FEED, ADS_FEED, LISTENERS_FEED, WEATHER_FEED, MENTIONS_FEED, catalogue.TRACKS_FEED),
     states_consent=True,
 )
