@@ -123,6 +123,11 @@ class ArrowLake:
             found.setdefault(str(row.get("partition.date") or ""), []).append(row["path"])
         return {day: tuple(sorted(paths)) for day, paths in found.items()}
 
+    def count(self, table: Table) -> int:
+        """Return the number of rows, from the log alone."""
+        opened = self._open(table)
+        return sum(row["num_records"] or 0 for row in pa.table(opened.get_add_actions(flatten=True)).to_pylist()) if opened else 0
+
     def create(self, table: Table) -> None:
         """Create the table empty unless it exists."""
         schema = Schema.from_arrow(arrow_schema(table))

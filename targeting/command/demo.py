@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.contracts.delivery import APPROVALS, TRAININGS
 from jobs.lake.address import Address
@@ -14,6 +14,7 @@ from targeting.command.reply import Reply, table
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from jobs.lake.spark import SparkLake
     from targeting.command.stages import Day, Done, Stage
@@ -150,13 +151,27 @@ def _approve(day: Day) -> Done:
 
 
 def _page(lake: SparkLake, day: Day) -> Path:
+    from jobs.catalogue import TABLES
+    from jobs.contracts.operations import VERDICTS
     from targeting.page import collect, render
+    from validation import pages
 
     folder = lake.address.beside("-page")
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "index.html"
-    target.write_text(render(collect(lake.arrow, day.last)), encoding="utf-8")
+    target.write_text(render(collect(lake.arrow, day.last, _summary(lake))), encoding="utf-8")
+    pages.render(tuple(TABLES.values()), lake.arrow.read(VERDICTS).to_pylist(), folder / "checks")
     return target
+
+
+def _summary(lake: SparkLake) -> Mapping[str, Any] | None:
+    trained = [row for row in lake.arrow.read(TRAININGS).to_pylist() if row["version"]]
+    if not trained:
+        return None
+    from ray_tune.registry import summary
+
+    newest = max(trained, key=lambda row: row["trained_at"])
+    return summary(lake.arrow, newest["model"], newest["version"])
 
 
 def _reply(results: list[tuple[Stage, Done, float]], day: Day, page: Path) -> Reply:

@@ -1,0 +1,96 @@
+"""Shapes of the page's pictures, as numbers the template sets into SVG: scales, ticks, colours."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+SIZE = 320.0  # side of a square chart's plotting area, in SVG units
+TICKS = 4
+STRONG = 1.5  # standard deviations that get the full colour
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar: a label and a value."""
+
+    label: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a calibration curve in SVG units, with its interval's ends and its numbers in words."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A calibration curve on equal axes from 0 to `top`; `ticks` are (place, text) along either axis."""
+
+    points: tuple[Point, ...]
+    ticks: tuple[tuple[float, str], ...]
+    size: float = SIZE
+
+    @classmethod
+    def of(cls, bins: Iterable[Mapping[str, float]]) -> Curve:
+        """Scale bins of (score, rate, low, high, rows) so that both axes share one scale that starts at 0."""
+        found = list(bins)
+        step = nice(max([one["score"] for one in found] + [one["high"] for one in found] + [0.001]) / TICKS)
+        top = step * max(1, math.ceil(max(max(one["score"], one["high"]) for one in found) / step)) if found else step
+        points = tuple(
+            Point(
+                one["score"] / top * SIZE,
+                SIZE - one["rate"] / top * SIZE,
+                SIZE - one["low"] / top * SIZE,
+                SIZE - one["high"] / top * SIZE,
+                f"predicted {one['score']:.2%}, clicked {one['rate']:.2%} ({one['low']:.2%} to {one['high']:.2%}) of {one['rows']:,}",
+            )
+            for one in found
+        )
+        ticks = tuple(
+            (n * step / top * SIZE, f"{n * step:.3g}" if step < 0.001 else f"{n * step:.1%}") for n in range(round(top / step) + 1)
+        )
+        return cls(points, ticks)
+
+    @property
+    def line(self) -> str:
+        """The curve as an SVG path."""
+        return "M" + " L".join(f"{p.x:.1f},{p.y:.1f}" for p in self.points) if self.points else ""
+
+    @property
+    def band(self) -> str:
+        """The interval as a closed SVG path."""
+        if not self.points:
+            return ""
+        there = " L".join(f"{p.x:.1f},{p.high:.1f}" for p in self.points)
+        back = " L".join(f"{p.x:.1f},{p.low:.1f}" for p in reversed(self.points))
+        return f"M{there} L{back} Z"
+
+
+def nice(step: float) -> float:
+    """Return the next step of 1, 2, 2.5 or 5 times a power of ten."""
+    power = 10 ** math.floor(math.log10(step))
+    return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= step * 0.999)
+
+
+def heat(z: float) -> str:
+    """Return a CSS colour for a distance from the mean: teal above, orange below, transparent at it."""
+    strength = min(1.0, abs(z) / STRONG)
+    red, green, blue = (13, 148, 136) if z >= 0 else (234, 88, 12)
+    return f"rgba({red}, {green}, {blue}, {strength:.2f})"
+
+
+def widths(bars: Sequence[Bar]) -> list[tuple[Bar, float]]:
+    """Return bars with their share of the longest, 0 to 1."""
+    longest = max((bar.value for bar in bars), default=0) or 1
+    return [(bar, bar.value / longest) for bar in bars]
