@@ -21,24 +21,25 @@ def main(words: list[str] | None = None) -> int:
     """Parse the command line, make the world, and return the exit code."""
     logging.basicConfig(level=logging.WARNING)
     try:
-        return _run(_parser().parse_args(words))
+        return _run(parser().parse_args(words))
     except OvertoneError as error:
         print(f"world: {error}", file=sys.stderr)
         return error.exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m jobs.world", description="Make a known-truth world: feed files and truth.* tables.")
-    parser.add_argument("--preset", default="demo", help=f"one of {', '.join(PRESETS)}")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--out", required=True, help="folder or URI of the feed files; must be empty")
-    parser.add_argument("--lake", help="lake for the truth tables (default OVERTONE_LAKE, else ./build/lake)")
-    parser.add_argument("--listeners", type=int)
-    parser.add_argument("--days", type=int)
-    parser.add_argument("--first", type=date.fromisoformat, help="first UTC date")
-    parser.add_argument("--shard", help="LOW:HIGH, make only these listeners of the world")
-    parser.add_argument("--no-signal", action="store_true", help="every impression has the same click probability")
-    return parser
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    found = argparse.ArgumentParser(prog="python -m jobs.world", description="Make a known-truth world: feed files and truth.* tables.")
+    found.add_argument("--preset", default="demo", help=f"one of {', '.join(PRESETS)}")
+    found.add_argument("--seed", type=int, default=7)
+    found.add_argument("--out", required=True, help="folder or URI of the feed files; must be empty")
+    found.add_argument("--lake", help="lake for the truth tables (default OVERTONE_LAKE, else ./build/lake)")
+    found.add_argument("--listeners", type=int)
+    found.add_argument("--days", type=int)
+    found.add_argument("--first", type=date.fromisoformat, help="first UTC date")
+    found.add_argument("--shard", help="LOW:HIGH, make only these listeners of the world")
+    found.add_argument("--no-signal", action="store_true", help="every impression has the same click probability")
+    return found
 
 
 def chosen(options: argparse.Namespace) -> World:

@@ -113,7 +113,7 @@ def statements(block: Block, time: Stamps) -> Rows:
     said[:, 0] = True
     row, nth = np.nonzero(said)
     who, day = speaking[row], whens[row, nth]
-    at = world.start_ms + day * DAY_MS + spread[who]
+    at = world.start_ms + day * DAY_MS + spread[who] + nth * 60_000
     own = draws.sub(crowd.keys[who], 50 + nth)
     columns = (who.tolist(), day.tolist(), own.tolist(), time(at).to_pylist(), time(at + 900).to_pylist())
     texts = [_statement(block, who, day, (f"s{own}", raw[who], at, sent)) for who, day, own, at, sent in zip(*columns, strict=True)]

@@ -25,7 +25,7 @@ MAKING = "_making"
 MANIFEST = ".world.json"
 WRITERS = "spark.sql.maxConcurrentOutputFileWriters"
 PART = re.compile(r"feed=(?P<feed>\w+)/day=(?P<day>[\d-]+)/part=(?P<part>\d+)/[^/]+\.gz$")
-OWN = re.compile(r"[a-z]+-\d{4}-\d\d-\d\d-\d{3,}\.(jsonl|csv)\.gz|\.world\.json")
+OWN = re.compile(r"[a-z]+-\d{4}-\d\d-\d\d(-damaged)?-\d+\.(jsonl|csv)\.gz|\.world\.json")
 OVERSIZED = 3 * 1024 * 1024
 
 
@@ -86,13 +86,13 @@ class Folder:
             json.dumps({**json.loads(lines[0]), "play_id": "pu", "title": "@"}, ensure_ascii=False).encode().replace(b"@", b"\xff\xfe\x80")
         )
         self._write(
-            f"plays-{day}-900.jsonl.gz", gzip.compress(b"".join([*whole, json.dumps(row).encode() + b"\n", bad + b"\n"]), 1, mtime=0)
+            f"plays-{day}-damaged-0.jsonl.gz", gzip.compress(b"".join([*whole, json.dumps(row).encode() + b"\n", bad + b"\n"]), 1, mtime=0)
         )
         packer = zlib.compressobj(6, zlib.DEFLATED, 31)
         start = packer.compress(b"".join(cut)) + packer.flush(zlib.Z_FULL_FLUSH)
         # The line that follows is one long line, so that no reader finds a further complete one before the cut.
         rest = packer.compress(json.dumps({**row, "play_id": "pt"}).encode()) + packer.flush(zlib.Z_FULL_FLUSH)
-        self._write(f"plays-{day}-901.jsonl.gz", start + rest[: len(rest) // 2])
+        self._write(f"plays-{day}-damaged-1.jsonl.gz", start + rest[: len(rest) // 2])
         return {"duplicate": len(whole) + len(cut), "oversized": 1, "invalid_utf8": 1, "truncated": 1}
 
     def _move_in(self) -> list[str]:
