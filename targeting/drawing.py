@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 SIZE = 320.0  # side of a square chart's plotting area, in SVG units
 TICKS = 4
+TINY = 0.001  # steps below it need more digits than one decimal of a percent
 STRONG = 1.5  # standard deviations that get the full colour
 
 
@@ -58,7 +59,7 @@ class Curve:
             for one in found
         )
         ticks = tuple(
-            (n * step / top * SIZE, f"{n * step:.3g}" if step < 0.001 else f"{n * step:.1%}") for n in range(round(top / step) + 1)
+            (n * step / top * SIZE, f"{n * step:.3g}" if step < TINY else f"{n * step:.1%}") for n in range(round(top / step) + 1)
         )
         return cls(points, ticks)
 
@@ -79,8 +80,8 @@ class Curve:
 
 def nice(step: float) -> float:
     """Return the next step of 1, 2, 2.5 or 5 times a power of ten."""
-    power = 10 ** math.floor(math.log10(step))
-    return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= step * 0.999)
+    power = 10.0 ** math.floor(math.log10(step))
+    return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= step * (1 - TINY))
 
 
 def heat(z: float) -> str:

@@ -19,7 +19,7 @@ from jobs.features import USER
 from targeting.drawing import Bar, Curve, heat
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import date
 
     from jobs.lake.arrow import ArrowLake
@@ -67,7 +67,7 @@ def render(data: PageData) -> str:
     """Return the page as HTML."""
     loader = jinja2.PackageLoader("targeting", ".")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["thousands"] = lambda n: "–" if n is None else f"{n:,}"
+    environment.filters["thousands"] = lambda n: "-" if n is None else f"{n:,}"
     return environment.get_template("page.html").render(page=data)
 
 
@@ -211,7 +211,7 @@ def _why_no_model(lake: ArrowLake) -> str:
     return "No model was trained yet."
 
 
-def _versions(lake: ArrowLake) -> Sequence[Mapping[str, Any]]:
+def _versions(lake: ArrowLake) -> tuple[Mapping[str, Any], ...]:
     tables = [*(table for table in TABLES.values() if not table.name.startswith("ops."))]
     shown = ({"table": table.name, "version": lake.version(table), "rows": lake.count(table), "row": table.row} for table in tables)
     return tuple(one for one in shown if one["version"] is not None)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+import yaml
 from sklearn.metrics import roc_auc_score
 
 from jobs.contracts.delivery import TRAININGS
@@ -35,6 +36,7 @@ from validation.verdict import Refused
 if TYPE_CHECKING:
     from ray_tune.models.model import Model
 
+ROOT = Path(__file__).parent.parent
 FIRST = date(2026, 10, 1)
 DAYS, A_DAY, LISTENERS = 14, 600, 400
 AS_OF = FIRST + timedelta(days=DAYS + 2)
@@ -232,6 +234,50 @@ def test_a_later_model_is_compared_with_the_champion_and_does_not_replace_it(lak
     assert abs(told["metrics"]["auc_minus_champion"]["value"]) < 0.05
     assert registry.champion(lake, "response").version == "1"
     assert len(runs(lake)) == 2
+
+
+@pytest.mark.ray
+def test_the_review_packet_is_complete_and_decides(lake: ArrowLake, trained: Training) -> None:
+    def review(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "mlflow/review.py"), *words, "--lake", lake.address.uri]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    shown = review("show", "1")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("# response, version 1\n")
+    assert "$" not in shown.stdout
+    for word in (
+        trained.fingerprint,
+        "**passed**",
+        "| auc |",
+        "low of auc_minus_base >= 0.05",
+        "share_rock_28d",
+        "examples.response version",
+    ):
+        assert word in shown.stdout
+    refused = review("approve", "1", "--by", "Ada")
+    assert (refused.returncode, "somebody else decides" in refused.stderr) == (4, True)
+    unknown = review("show", "9")
+    assert (unknown.returncode, "no version '9'" in unknown.stderr) == (2, True)
+
+
+def test_the_project_file_names_commands_that_exist() -> None:
+    entries = yaml.safe_load((ROOT / "mlflow/MLproject").read_text())["entry_points"]
+    assert set(entries) == {"tune", "review"}
+    given = {"model": "response", "as_of": "2026-11-09", "trials": "1", "author": "a", "lake": "l", "version": "1"}
+    for entry in entries.values():
+        assert set(entry["parameters"]) <= set(given)
+        words = entry["command"].format(**{name: given[name] for name in entry["parameters"]}).split()
+        options = [word for word in words if word.startswith("--")]
+        shown = subprocess.run(
+            [sys.executable, *words[1:3], *words[3:4], "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+            cwd=ROOT / "mlflow",
+        )
+        assert [option for option in options if option not in shown.stdout] == []
 
 
 def test_equal_examples_give_an_equal_scorer_whatever_their_files_and_the_threads(tmp_path: Path) -> None:

@@ -201,8 +201,8 @@ def _tsv(path: str, form: Form) -> Iterator[Record]:
 def _rows(path: str, form: Form, delimiter: str) -> Iterator[Record]:
     """Read delimited text; each row becomes a JSON object named by the header (or `form.names`)."""
     names = list(form.names)
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    reader = csv.reader(_texts(path), delimiter=delimiter, quoting=quoting)
+    plain = delimiter == "\t"  # tab-separated text quotes nothing
+    reader = csv.reader(_texts(path), delimiter=delimiter, quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL)
     position = -1
     try:
         for cells in reader:

@@ -103,6 +103,8 @@ def _setting(options: argparse.Namespace, address: Address) -> Setting:
 def _intake(setting: Setting, lake: SparkLake) -> tuple[Stage, ...]:
     from targeting.command.stages import Done, step
 
+    name = "native" if setting.source == WORLD else setting.source
+
     def world(_: Day) -> Done:
         from jobs.world.make import make
         from jobs.world.preset import World
@@ -114,11 +116,12 @@ def _intake(setting: Setting, lake: SparkLake) -> tuple[Stage, ...]:
     def ingest(_: Day) -> Done:
         from jobs.ingest import ingest as take_in
 
-        source = "native" if setting.source == WORLD else setting.source
-        report = take_in(lake, source, [setting.inputs], basis=setting.basis, clock=setting.clock)
+        from jobs.sources import SOURCES
+
+        user = "demo-listener" if name in SOURCES and SOURCES[name].needs_user else None
+        report = take_in(lake, name, [setting.inputs], basis=setting.basis, clock=setting.clock, user=user)
         return Done(report.sentence, report.changed, report.kept)
 
-    name = "native" if setting.source == WORLD else setting.source
     taken = step("ingest", "bronze", 75, f"overtone ingest {name} {setting.inputs} --basis {setting.basis}", ingest)
     made = step("world", "files", 40, f"python -m jobs.world --seed {setting.seed}", world)
     return (made, taken) if setting.source == WORLD else (taken,)
