@@ -19,7 +19,7 @@ from jobs.fingerprint import fingerprint
 from jobs.lake.address import folder
 from jobs.lake.arrow import partition_values
 from jobs.lake.spark import conform
-from jobs.publish import OK, Batch, finish, reason_of, staged_counts
+from jobs.publish import EXTRA, OK, REFUSED, Batch, finish, laned, reason_of, staged_counts
 from jobs.sources.parsing import Taking, keys, parse
 from jobs.sources.reading import DDL, batches
 from validation.verdict import OvertoneError
@@ -83,13 +83,12 @@ class Staging:
     @property
     def dates(self) -> tuple[date, ...]:
         """The dates of the good rows staged."""
-        paths = self.lake.arrow.staged_files(self.feed.table, f"{self.folder}/reason={OK}")
+        paths = self.lake.arrow.staged_files(self.feed.table, f"{self.folder}/lane={OK}")
         return tuple(sorted({date.fromisoformat(partition_values(path)["date"]) for path in paths})) if self.feed.table.dated else ()
 
-    def rows(self, reason: str = "") -> DataFrame:
-        """Read staged rows back, of one reason or all with their reason."""
-        name = f"{self.folder}/reason={reason}" if reason else self.folder
-        extra = "payload STRING" if reason else "payload STRING, reason STRING"
+    def rows(self, lane: str = "") -> DataFrame:
+        """Read staged rows back, of one lane or all with their lane."""
+        name, extra = (f"{self.folder}/lane={lane}", EXTRA) if lane else (self.folder, f"{EXTRA}, lane STRING")
         found = self.lake.staged(self.feed.table, name, extra=extra)
         return found if found is not None else self.lake.spark.createDataFrame([], f"{self.feed.table.ddl}, {extra}")
 
@@ -104,7 +103,7 @@ def take(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Taking) ->
     seen = Observation("records")
     try:
         rows = parse(read(lake, files), feed, taking).observe(seen, F.count(F.lit(1)).alias("n"))
-        lake.stage(table, _marked(rows, feed, _repeated(lake, feed, files, taking)), staging.folder, by=("reason",))
+        lake.stage(table, _marked(rows, feed, _repeated(lake, feed, files, taking)), staging.folder, by=("lane",))
         counts = _counts(staging, files, _resolve(staging))
         total = sum(counts.values(), Count())
         _account(table, total, seen.get["n"])
@@ -113,7 +112,7 @@ def take(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Taking) ->
             return Intake(table.name, run, counts, {}, ())
         known = {f"file:{one.sha256}": run for one in files}
         batch = Batch(table, staging.dates if table.dated else None, run, known, base)
-        done = finish(lake, batch, staging.folder, replace=(), payload=True)
+        done = finish(lake, batch, staging.folder, replace=())
     except BaseException:
         lake.arrow.discard(table, staging.folder)
         raise
@@ -154,14 +153,14 @@ def _repeated(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Takin
 
 
 def _marked(rows: DataFrame, feed: Feed, repeated: DataFrame) -> DataFrame:
-    """Say of every row why it is refused, that its key occurs again, or that it is good."""
+    """Say of every row why it is refused, or that it is good, or good with a key that occurs again."""
     table = feed.table
-    typed = rows.select(*conform(rows, table).columns, "payload", "reason")
+    typed = rows.select(*conform(rows, table).columns, "payload", F.coalesce("reason", reason_of(table)).alias("reason"))
     joined = typed.join(repeated.select(*table.key, F.lit(True).alias("again")), [*table.key], "left")  # noqa: FBT003
-    own = reason_of(table)
-    good = F.when(own == OK, F.when(F.col("again"), SUSPECT).otherwise(OK)).otherwise(own)
-    shown = F.when(F.coalesce("reason", own) != OK, F.coalesce("payload", F.to_json(F.struct(*table.plain_columns))))
-    return joined.select(*table.names, shown.alias("payload"), F.coalesce("reason", good).alias("reason"))
+    shown = F.when(F.col("reason").isNotNull(), F.coalesce("payload", F.to_json(F.struct(*table.plain_columns))))
+    lane = F.when(F.col("reason").isNotNull(), REFUSED).when(F.col("again"), SUSPECT).otherwise(OK)
+    whole = joined.select(*table.names, "reason", shown.alias("payload"), "again")
+    return laned(whole, table, lane).drop("again")
 
 
 def _resolve(staging: Staging) -> dict[str, int]:
@@ -179,9 +178,9 @@ def _resolve(staging: Staging) -> dict[str, int]:
     if lake.arrow.files(table):
         best = best.join(lake.read(table).select(*table.key), [*table.key], "left_anti").select(*table.names)
     best = best.persist(StorageLevel.DISK_ONLY)
-    best.write.mode("append").partitionBy(*table.partition).parquet(lake.address.spark(folder(table.name), f"{staging.folder}/reason={OK}"))
+    best.write.mode("append").partitionBy(*table.partition).parquet(lake.address.spark(folder(table.name), f"{staging.folder}/lane={OK}"))
     before, after = (_by_file(frame) for frame in (suspects, best))
-    lake.arrow.discard(table, f"{staging.folder}/reason={SUSPECT}")
+    lake.arrow.discard(table, f"{staging.folder}/lane={SUSPECT}")
     for frame in (suspects, best):
         frame.unpersist()
     return {file: n - after.get(file, 0) for file, n in before.items()}
@@ -194,7 +193,7 @@ def _by_file(frame: DataFrame) -> dict[str, int]:
 def _counts(staging: Staging, files: Iterable[Taken], doubled: Mapping[str, int]) -> dict[str, Count]:
     """Count what became of each file's records."""
     by = {one.name: Count(deduplicated=doubled.get(one.name, 0)) for one in files}
-    bad = (F.col("reason") != OK).alias("bad")
+    bad = (F.col("lane") == REFUSED).alias("bad")
     for row in staging.rows().groupBy("file", bad).agg(F.count("*").alias("n")).collect():
         by[row["file"]] += Count(quarantined=row["n"]) if row["bad"] else Count(kept=row["n"])
     return by

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from jobs.lake.spark import SparkLake
     from validation.contract import Table
 
-OK = "ok"
+OK, REFUSED = "ok", "refused"  # lanes of a staged batch
+EXTRA = "reason STRING, payload STRING"
 PAYLOAD = 2_000  # characters of a refused row that are kept
 SAMPLE = 100_000  # refused rows of one run that are kept whole; the counts are always exact
 
@@ -63,60 +64,72 @@ def publish(lake: SparkLake, frame: DataFrame, batch: Batch) -> Published:
     """Publish a frame as the whole content of the batch's dates; a batch that breaks its contract raises `HeldBack`."""
     staged = f"run-{batch.run}-{uuid4().hex[:8]}"
     try:
-        lake.stage(batch.table, split(frame, batch.table), staged, by=("reason",))
+        lake.stage(batch.table, split(frame, batch.table), staged, by=("lane",))
         return finish(lake, batch, staged)
     except BaseException:
         lake.arrow.discard(batch.table, staged)
         raise
 
 
-def finish(
-    lake: SparkLake, batch: Batch, staged: str, *, replace: Collection[Mapping[str, str]] | None = None, payload: bool = False
-) -> Published:
-    """Audit and adopt a folder staged by (reason, partition).
-
-    `replace` overrides which partitions the commit replaces; with `payload` the refused rows bring their own.
-    """
+def finish(lake: SparkLake, batch: Batch, staged: str, replace: Collection[Mapping[str, str]] | None = None) -> Published:
+    """Audit and adopt a folder staged by (lane, partition); `replace` overrides which partitions the commit replaces."""
     table, arrow = batch.table, lake.arrow
-    counts = staged_counts(arrow, table, staged)
-    good, refused = counts.pop(OK, 0), counts
+    good = staged_counts(arrow, table, staged).get(OK, 0)
     _refuse_foreign_dates(arrow, batch, staged)
-    frame = lake.staged(table, f"{staged}/reason={OK}") if good else None
+    refused = refusals(lake, table, staged)
+    frame = lake.staged(table, f"{staged}/lane={OK}") if good else None
     verdict = audit(frame if frame is not None else lake.empty(table), table, rejected=sum(refused.values()))
     record(arrow, batch, verdict)
     if not verdict.success:
         why = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(refused.items(), key=lambda item: -item[1])) or "none"
         raise HeldBack(f"{verdict.sentence()} ({batch.span}; rows refused: {why}; overtone tables {table.name} shows the rules)")
-    quarantine(lake, batch, staged, refused, payload=payload)
+    quarantine(lake, batch, staged, refused)
     partitions = _partitions(batch) if replace is None else replace
-    version = arrow.adopt(table, f"{staged}/reason={OK}", partitions, Note(batch.run, batch.published), batch.base)
-    for reason in refused:
-        arrow.discard(table, f"{staged}/reason={reason}")
+    version = arrow.adopt(table, f"{staged}/lane={OK}", partitions, Note(batch.run, batch.published), batch.base)
+    arrow.discard(table, f"{staged}/lane={REFUSED}")
     return Published(version, good, refused)
 
 
 def split(frame: DataFrame, table: Table) -> DataFrame:
-    """Add a column `reason`: the first required value missing or rule broken (a null verdict breaks it), or 'ok'."""
-    return conform(frame, table).withColumn("reason", reason_of(table))
+    """Add what a staged batch needs: `reason` and `payload` of rows that break a promise, and the `lane` each row goes."""
+    rows = conform(frame, table).withColumn("reason", reason_of(table))
+    payload = F.when(F.col("reason").isNotNull(), F.to_json(F.struct(*table.plain_columns)))
+    return laned(rows.withColumn("payload", payload), table, F.when(F.col("reason").isNull(), OK).otherwise(REFUSED))
+
+
+def laned(rows: DataFrame, table: Table, lane: Column) -> DataFrame:
+    """Add the lane. Refused rows leave their date behind: all of a task's then lie in one file."""
+    marked = rows.withColumn("lane", lane)
+    if not table.dated:
+        return marked
+    return marked.withColumn("date", F.when(F.col("lane") != REFUSED, F.col("date")))
 
 
 def reason_of(table: Table) -> Column:
-    """Return the first of a table's promises that a row breaks, or 'ok'."""
+    """Return the first of a table's promises that a row breaks (a null verdict breaks a rule), null for a good row."""
     missing = [(F.col(name).isNull(), f"missing_{name}") for name in table.required]
     broken = [(~F.coalesce(F.expr(rule.predicate), F.lit(False)), rule.name) for rule in table.rules]  # noqa: FBT003
-    reason = F.lit(OK)
+    reason = F.lit(None).cast("string")
     for condition, name in reversed([*missing, *broken]):
         reason = F.when(condition, F.lit(name)).otherwise(reason)
     return reason
 
 
 def staged_counts(arrow: ArrowLake, table: Table, staged: str) -> dict[str, int]:
-    """Return rows by reason of a staged folder, from the files' footers."""
+    """Return rows by lane of a staged folder, from the files' footers."""
     counts: dict[str, int] = {}
     for path in arrow.staged_files(table, staged):
-        reason = partition_values(path)["reason"]
-        counts[reason] = counts.get(reason, 0) + arrow.rows(table, path)
+        lane = partition_values(path)["lane"]
+        counts[lane] = counts.get(lane, 0) + arrow.rows(table, path)
     return counts
+
+
+def refusals(lake: SparkLake, table: Table, staged: str) -> dict[str, int]:
+    """Return refused rows of a staged folder by reason."""
+    frame = lake.staged(table, f"{staged}/lane={REFUSED}", extra=EXTRA)
+    if frame is None:
+        return {}
+    return {row["reason"]: row["n"] for row in frame.groupBy("reason").agg(F.count("*").alias("n")).collect()}
 
 
 def record(arrow: ArrowLake, batch: Batch, verdict: Verdict) -> None:
@@ -142,24 +155,19 @@ def record(arrow: ArrowLake, batch: Batch, verdict: Verdict) -> None:
     arrow.replace(VERDICTS, frame, {"target": batch.table.name, "run": batch.run}, Note(batch.run))
 
 
-def quarantine(lake: SparkLake, batch: Batch, staged: str, refused: Mapping[str, int], *, payload: bool = False) -> None:
-    """Move rows split off by the table's own rules to ops.quarantine; running again replaces what the same run wrote."""
-    if not refused:
-        return
+def quarantine(lake: SparkLake, batch: Batch, staged: str, refused: Mapping[str, int]) -> None:
+    """Move refused rows to ops.quarantine; running again replaces what the same run wrote."""
     table = batch.table
-    frame = lake.staged(table, staged, extra="reason STRING, payload STRING" if payload else "reason STRING")
+    frame = lake.staged(table, f"{staged}/lane={REFUSED}", extra=EXTRA) if refused else None
     if frame is None:
-        raise OvertoneError(f"{table.name}: the staged folder {staged} vanished while the run was using it")
-    text = F.col("payload") if payload else F.to_json(F.struct(*(F.col(name) for name in table.plain_columns)))
-    origin = {name: F.col(name) if name in table.by_name else F.lit(None) for name in ("feed", "file", "position")}
-    rows = frame.where(F.col("reason") != OK).select(
+        return
+    origin = [(F.col(name) if name in table.by_name else F.lit(None)).alias(name) for name in ("feed", "file", "position")]
+    rows = frame.select(
         F.lit(table.name).alias("target"),
         F.lit(batch.run).alias("run"),
-        origin["feed"].cast("string").alias("feed"),
         "reason",
-        origin["file"].cast("string").alias("file"),
-        origin["position"].cast("bigint").alias("position"),
-        F.substring(text, 1, PAYLOAD).alias("payload"),
+        *origin,
+        F.substring("payload", 1, PAYLOAD).alias("payload"),
         F.lit(datetime.now(UTC)).alias("refused_at"),
     )
     lake.arrow.replace(QUARANTINE, rows.limit(SAMPLE).toArrow(), {"target": table.name, "run": batch.run}, Note(batch.run))
@@ -173,7 +181,7 @@ def _refuse_foreign_dates(arrow: ArrowLake, batch: Batch, staged: str) -> None:
     if batch.dates is None or not batch.table.dated:
         return
     allowed = {day.isoformat() for day in batch.dates}
-    found = {partition_values(path)["date"] for path in arrow.staged_files(batch.table, f"{staged}/reason={OK}")}
+    found = {partition_values(path)["date"] for path in arrow.staged_files(batch.table, f"{staged}/lane={OK}")}
     if found - allowed:
         raise OvertoneError(
             f"{batch.table.name}: rows of {', '.join(sorted(found - allowed))} were made, outside of the dates asked for ({batch.span})"
