@@ -49,23 +49,28 @@ OWN = f"md5(coalesce('name|' || {ARTIST} || '|' || {TITLE}, concat_ws('|', 'key'
 
 
 def tracks(plays: DataFrame, feedback: DataFrame, catalogue: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
-    """Resolve every track heard or acted on."""
-    keys = ("date", "feed", *KEYS)
-    heard = plays.select(*keys).unionByName(feedback.select(*keys)).where(F.col("date").isin(*dates)).distinct()
-    named = heard.select("*", F.expr(LOOKUP).alias("lookup"), F.expr(OWN).alias("own"), F.expr(f"md5({ARTIST})").alias("own_artist"))
-    clued = named.select("date", "feed", "lookup", F.expr(_clues()).alias("clues"))
-    asked = clued.select("date", "feed", "lookup", F.explode("clues").alias("clue"))
+    """Resolve every track heard or acted on; what several dates share is resolved once."""
+    keys = ("feed", *KEYS)
+    daily = [frame.where(F.col("date").isin(*dates)).select("date", *keys).distinct() for frame in (plays, feedback)]
+    heard = daily[0].unionByName(daily[1]).distinct()
+    found = resolved(heard.select(*keys).distinct(), catalogue)
+    return heard.select("date", "feed", F.expr(LOOKUP).alias("lookup")).join(found, ["feed", "lookup"], "inner")
+
+
+def resolved(keys: DataFrame, catalogue: DataFrame) -> DataFrame:
+    """Return the track that each distinct key of a feed stands for."""
+    named = keys.select("*", F.expr(LOOKUP).alias("lookup"), F.expr(OWN).alias("own"), F.expr(f"md5({ARTIST})").alias("own_artist"))
+    asked = named.select("feed", "lookup", F.explode(F.expr(_clues())).alias("clue"))
     best = (
         asked.join(known(catalogue), "clue", "inner")
-        .groupBy("date", "feed", "lookup")
+        .groupBy("feed", "lookup")
         .agg(F.min_by("track", F.col("clue.rank")).alias("track"), F.min("clue.rank").alias("rank"))
     )
-    joined = named.join(best, ["date", "feed", "lookup"], "left")
+    joined = named.join(best, ["feed", "lookup"], "left")
     matched = F.coalesce(F.element_at(F.array(*(F.lit(kind) for kind in KINDS)), F.col("rank") + 1), F.lit("none"))
     facts = [F.coalesce(F.col(f"track.{name}"), F.col(name)).alias(name) for name in ("artist_name", "track_name")]
     attributes = [F.col(f"track.{column.name}").alias(column.name) for column in ATTRIBUTES]
     return joined.select(
-        "date",
         "feed",
         "lookup",
         F.coalesce("track.track_id", "own").alias("track_id"),

@@ -146,11 +146,12 @@ def _wrong_type(feed: Feed) -> Column:
 
 
 def _payload(feed: Feed) -> Column:
-    """Return the record's text with identifying values masked; where nothing can be masked, its length and hash alone."""
+    """Return the record's text with identifying values masked; text that is no JSON and names none of them is told by length and hash."""
     if not feed.identifying:
         return F.substring("line", 1, PAYLOAD)
     names = "|".join(feed.identifying)
     field = rf'("(?:{names})"\s*:\s*)("(?:[^"\\]|\\.)*"|[^,}}\s]+)'
     masked = F.regexp_replace("line", field, '$1"*"')
     digest = F.concat(F.length("line").cast("string"), F.lit(" characters, sha256 "), F.sha2("line", 256))
-    return F.when(F.col("line").rlike(field), F.substring(masked, 1, PAYLOAD)).otherwise(digest)
+    safe = F.col("line").rlike(field) | F.expr("try_parse_json(line) IS NOT NULL")
+    return F.when(safe, F.substring(masked, 1, PAYLOAD)).otherwise(digest)

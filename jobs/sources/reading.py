@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import csv
 import json
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from jobs.sources.chunks import LIMIT, Truncated, blocks, chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,17 +23,11 @@ if TYPE_CHECKING:
 
 SCHEMA = pa.schema([("file", pa.string()), ("position", pa.int64()), ("line", pa.string()), ("damage", pa.string())])
 DDL = "file STRING, position BIGINT, line STRING, damage STRING"
-CHUNK = 8 << 20
-LIMIT = 1 << 20  # bytes a record may have
+BATCH = 10_000  # records a batch
 HEAD = 4_096  # characters of an oversized record that are kept
 WHOLE = 512 << 20  # bytes of a JSON document that is read at once
-GZIP = 16 + zlib.MAX_WBITS
 
 Record = tuple[int, str, str | None]
-
-
-class Truncated(Exception):
-    """A gzip file ends, or breaks, before its end; all that could be read was read."""
 
 
 def batches(path: str, form: Form) -> Iterator[pa.RecordBatch]:
@@ -45,7 +40,7 @@ def batches(path: str, form: Form) -> Iterator[pa.RecordBatch]:
     kept: list[Record] = []
     for record in records:
         kept.append(record)
-        if len(kept) == 10_000:
+        if len(kept) == BATCH:
             yield _batch(name, kept)
             kept = []
     if kept:
@@ -55,14 +50,14 @@ def batches(path: str, form: Form) -> Iterator[pa.RecordBatch]:
 def head(path: Path) -> str:
     """Return the first 4 KiB of a file as text, as far as it can be read."""
     try:
-        return next(_chunks(str(path)), b"")[:HEAD].decode("utf-8", "replace")
+        return next(chunks(str(path)), b"")[:HEAD].decode("utf-8", "replace")
     except Truncated:
         return ""
 
 
 def _lines(path: str, name: str) -> Iterator[pa.RecordBatch]:
     position = 0
-    for block, damage in _blocks(path):
+    for block, damage in blocks(path):
         try:
             text = pa.array([block], pa.binary()).cast(pa.string())
             lines = pc.split_pattern(text, "\n").flatten()
@@ -86,54 +81,6 @@ def _lines(path: str, name: str) -> Iterator[pa.RecordBatch]:
         yield from pa.table(columns, schema=SCHEMA).filter(full).to_batches()
 
 
-def _blocks(path: str) -> Iterator[tuple[bytes, str | None]]:
-    """Yield runs of complete lines without the last newline; an endless line's head and a cut file's last line, with the damage."""
-    carry, over = b"", False
-    try:
-        for chunk in _chunks(path):
-            block, newline, rest = (carry + chunk).rpartition(b"\n")
-            if over and newline:
-                # The end of a line of which only the head was kept.
-                first, _, block = block.partition(b"\n")
-                yield first[: LIMIT + 1], "oversized_row"
-                over = False
-                if block:
-                    yield block, None
-            elif newline:
-                yield block, None
-            carry = rest
-            if len(carry) > CHUNK:
-                carry, over = carry[: LIMIT + 1], True
-    except Truncated:
-        yield carry, "truncated_file"
-        return
-    if carry.strip():
-        yield carry, "oversized_row" if over else None
-
-
-def _chunks(path: str) -> Iterator[bytes]:
-    """Yield a file's content in bounded pieces, unpacked if it is gzip; a cut or broken one raises `Truncated` at its end."""
-    with Path(path).open("rb") as file:
-        if not path.endswith(".gz"):
-            while piece := file.read(CHUNK):
-                yield piece
-            return
-        unpacker, inside = zlib.decompressobj(GZIP), False
-        while packed := file.read(CHUNK // 8):
-            while packed:
-                try:
-                    piece = unpacker.decompress(packed, CHUNK)
-                except zlib.error as error:
-                    raise Truncated(path) from error
-                if piece:
-                    yield piece
-                packed, inside = unpacker.unconsumed_tail, True
-                if unpacker.eof:
-                    packed, unpacker, inside = unpacker.unused_data.lstrip(b"\0"), zlib.decompressobj(GZIP), False
-        if inside:
-            raise Truncated(path)
-
-
 def _line(position: int, raw: bytes) -> Record:
     if len(raw) > LIMIT:
         return position, raw[:HEAD].decode("utf-8", "replace"), "oversized_row"
@@ -145,35 +92,39 @@ def _line(position: int, raw: bytes) -> Record:
 
 def _elements(path: str, form: Form) -> Iterator[Record]:
     """Walk a JSON array element by element, keeping each element's own text."""
-    raw, cut = b"", False
-    try:
-        for chunk in _chunks(path):
-            raw += chunk
-            if len(raw) > WHOLE:
-                break
-    except Truncated:
-        cut = True
-    if len(raw) > WHOLE:
-        yield 0, raw[:HEAD].decode("utf-8", "replace"), "oversized_document"
-        return
+    raw, cut = _whole(path)
     text = raw.decode("utf-8", "replace").lstrip("\ufeff")
-    damage = "invalid_utf8" if "\ufffd" in text and b"\xef\xbf\xbd" not in raw else None
     start = _array_start(text, form.inside)
-    if start < 0:
-        yield 0, text[:HEAD], damage or "broken_json"
+    if len(raw) > WHOLE or start < 0:
+        yield 0, text[:HEAD], "oversized_document" if len(raw) > WHOLE else "truncated_file" if cut else "broken_json"
         return
+    invalid = "\ufffd" in text and b"\xef\xbf\xbd" not in raw
     decoder = json.JSONDecoder()
     position, at = 0, _skip(text, start + 1)
     while at < len(text) and text[at] != "]":
         try:
             _, end = decoder.raw_decode(text, at)
         except (json.JSONDecodeError, RecursionError):
-            yield position, text[at : at + HEAD], damage or ("truncated_file" if cut else "broken_json")
+            yield position, text[at : at + HEAD], "truncated_file" if cut else "broken_json"
             return
-        yield _line(position, text[at:end].encode()) if damage is None else (position, text[at : at + HEAD], damage)
+        element = text[at:end]
+        yield (position, element[:HEAD], "invalid_utf8") if invalid and "\ufffd" in element else _line(position, element.encode())
         position, at = position + 1, _skip(text, end)
     if cut or at >= len(text):
         yield position, "", "truncated_file"
+
+
+def _whole(path: str) -> tuple[bytes, bool]:
+    """Return a document's bytes, a little over `WHOLE` at most, and whether the file was cut."""
+    raw = b""
+    try:
+        for chunk in chunks(path):
+            raw += chunk
+            if len(raw) > WHOLE:
+                break
+    except Truncated:
+        return raw, True
+    return raw, False
 
 
 def _array_start(text: str, inside: str) -> int:
@@ -222,7 +173,7 @@ def _rows(path: str, form: Form, delimiter: str) -> Iterator[Record]:
 
 def _texts(path: str) -> Iterator[str]:
     """Yield a file's lines as text; bytes that are no UTF-8 become replacement characters, which mark the row later."""
-    for block, damage in _blocks(path):
+    for block, damage in blocks(path):
         if damage == "truncated_file":
             raise Truncated(path)
         for raw in block.split(b"\n"):
@@ -239,7 +190,7 @@ def _row(position: int, names: list[str], cells: list[str]) -> Record:
 def _parquet(path: str, form: Form) -> Iterator[Record]:  # noqa: ARG001
     position = 0
     try:
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=10_000):
+        for batch in pq.ParquetFile(path).iter_batches(batch_size=BATCH):
             for row in batch.to_pylist():
                 yield position, json.dumps(row, default=_plain, ensure_ascii=False), None
                 position += 1

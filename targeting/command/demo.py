@@ -115,7 +115,6 @@ def _intake(setting: Setting, lake: SparkLake) -> tuple[Stage, ...]:
 
     def ingest(_: Day) -> Done:
         from jobs.ingest import ingest as take_in
-
         from jobs.sources import SOURCES
 
         user = "demo-listener" if name in SOURCES and SOURCES[name].needs_user else None

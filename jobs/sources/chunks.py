@@ -1,0 +1,69 @@
+"""Reads bytes in bounded pieces: whole lines at a time, gzip unpacked, damage told instead of raised."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHUNK = 8 << 20
+LIMIT = 1 << 20  # bytes a record may have
+GZIP = 16 + zlib.MAX_WBITS
+
+
+class Truncated(Exception):
+    """A gzip file ends, or breaks, before its end; all that could be read was read."""
+
+
+def blocks(path: str) -> Iterator[tuple[bytes, str | None]]:
+    """Yield runs of complete lines without the last newline; an endless line's head and a cut file's last line, with the damage."""
+    carry, over = b"", False
+    try:
+        for chunk in chunks(path):
+            block, newline, rest = (carry + chunk).rpartition(b"\n")
+            if over and newline:
+                # The end of a line of which only the head was kept.
+                first, _, block = block.partition(b"\n")
+                yield first[: LIMIT + 1], "oversized_row"
+                over = False
+                if block:
+                    yield block, None
+            elif newline:
+                yield block, None
+            carry = rest
+            if len(carry) > CHUNK:
+                carry, over = carry[: LIMIT + 1], True
+    except Truncated:
+        yield carry, "truncated_file"
+        return
+    if carry.strip():
+        yield carry, "oversized_row" if over else None
+
+
+def chunks(path: str) -> Iterator[bytes]:
+    """Yield a file's content in bounded pieces, unpacked if it is gzip; a cut or broken one raises `Truncated` at its end."""
+    with Path(path).open("rb") as file:
+        if path.endswith(".gz"):
+            yield from _unpacked(file, path)
+            return
+        while piece := file.read(CHUNK):
+            yield piece
+
+
+def _unpacked(file: IO[bytes], path: str) -> Iterator[bytes]:
+    unpacker, inside = zlib.decompressobj(GZIP), False
+    while packed := file.read(CHUNK // 8):
+        while packed:
+            try:
+                piece = unpacker.decompress(packed, CHUNK)
+            except zlib.error as error:
+                raise Truncated(path) from error
+            yield piece
+            packed, inside = unpacker.unconsumed_tail, True
+            if unpacker.eof:
+                packed, unpacker, inside = unpacker.unused_data.lstrip(b"\0"), zlib.decompressobj(GZIP), False
+    if inside:
+        raise Truncated(path)
