@@ -155,11 +155,11 @@ def _repeated(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Takin
 def _marked(rows: DataFrame, feed: Feed, repeated: DataFrame) -> DataFrame:
     """Say of every row why it is refused, or that it is good, or good with a key that occurs again."""
     table = feed.table
-    typed = rows.select(*conform(rows, table).columns, "payload", F.coalesce("reason", reason_of(table)).alias("reason"))
+    typed = rows.select(*conform(rows, table).columns, "payload", F.coalesce("reason", reason_of(table)).alias("refused_for"))
     joined = typed.join(repeated.select(*table.key, F.lit(True).alias("again")), [*table.key], "left")  # noqa: FBT003
-    shown = F.when(F.col("reason").isNotNull(), F.coalesce("payload", F.to_json(F.struct(*table.plain_columns))))
-    lane = F.when(F.col("reason").isNotNull(), REFUSED).when(F.col("again"), SUSPECT).otherwise(OK)
-    whole = joined.select(*table.names, "reason", shown.alias("payload"), "again")
+    shown = F.when(F.col("refused_for").isNotNull(), F.coalesce("payload", F.to_json(F.struct(*table.plain_columns))))
+    lane = F.when(F.col("refused_for").isNotNull(), REFUSED).when(F.col("again"), SUSPECT).otherwise(OK)
+    whole = joined.select(*table.names, "refused_for", shown.alias("refused_row"), "again")
     return laned(whole, table, lane).drop("again")
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from validation.contract import Table
 
 OK, REFUSED = "ok", "refused"  # lanes of a staged batch
-EXTRA = "reason STRING, payload STRING"
+EXTRA = "refused_for STRING, refused_row STRING"  # columns of a staged batch that are not the table's
 PAYLOAD = 2_000  # characters of a refused row that are kept
 SAMPLE = 100_000  # refused rows of one run that are kept whole; the counts are always exact
 
@@ -91,10 +91,10 @@ def finish(lake: SparkLake, batch: Batch, staged: str, replace: Collection[Mappi
 
 
 def split(frame: DataFrame, table: Table) -> DataFrame:
-    """Add what a staged batch needs: `reason` and `payload` of rows that break a promise, and the `lane` each row goes."""
-    rows = conform(frame, table).withColumn("reason", reason_of(table))
-    payload = F.when(F.col("reason").isNotNull(), F.to_json(F.struct(*table.plain_columns)))
-    return laned(rows.withColumn("payload", payload), table, F.when(F.col("reason").isNull(), OK).otherwise(REFUSED))
+    """Add what a staged batch needs: why a row is refused and what it held, and the `lane` each row goes."""
+    rows = conform(frame, table).withColumn("refused_for", reason_of(table))
+    row = F.when(F.col("refused_for").isNotNull(), F.to_json(F.struct(*table.plain_columns)))
+    return laned(rows.withColumn("refused_row", row), table, F.when(F.col("refused_for").isNull(), OK).otherwise(REFUSED))
 
 
 def laned(rows: DataFrame, table: Table, lane: Column) -> DataFrame:
@@ -129,7 +129,7 @@ def refusals(lake: SparkLake, table: Table, staged: str) -> dict[str, int]:
     frame = lake.staged(table, f"{staged}/lane={REFUSED}", extra=EXTRA)
     if frame is None:
         return {}
-    return {row["reason"]: row["n"] for row in frame.groupBy("reason").agg(F.count("*").alias("n")).collect()}
+    return {row["refused_for"]: row["n"] for row in frame.groupBy("refused_for").agg(F.count("*").alias("n")).collect()}
 
 
 def record(arrow: ArrowLake, batch: Batch, verdict: Verdict) -> None:
@@ -165,9 +165,9 @@ def quarantine(lake: SparkLake, batch: Batch, staged: str, refused: Mapping[str,
     rows = frame.select(
         F.lit(table.name).alias("target"),
         F.lit(batch.run).alias("run"),
-        "reason",
+        F.col("refused_for").alias("reason"),
         *origin,
-        F.substring("payload", 1, PAYLOAD).alias("payload"),
+        F.substring("refused_row", 1, PAYLOAD).alias("payload"),
         F.lit(datetime.now(UTC)).alias("refused_at"),
     )
     lake.arrow.replace(QUARANTINE, rows.limit(SAMPLE).toArrow(), {"target": table.name, "run": batch.run}, Note(batch.run))
