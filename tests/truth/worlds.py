@@ -1,9 +1,11 @@
-"""Known-truth worlds, taken through the whole pipeline once and kept by seed, size and code."""
+"""Known-truth worlds, taken through the whole pipeline and kept by seed, size and code."""
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sys
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -18,37 +20,39 @@ if TYPE_CHECKING:
     from jobs.run import Dates
 
 FOLDER = Path(__file__).parent.parent.parent / "build/truth"
-SEEDS = (11, 12, 13)
-LISTENERS, DAYS = 20_000, 35
-CODE = (
-    "targeting.command.demo",
-    "jobs.world.make",
-    "jobs.ingest",
-    "ray_tune.search",
-    "targeting.audiences",
-    *(f"jobs.{n}" for n in ("listens", "examples")),
-)
+# What makes a world's files and its bronze tables; the stages after them find out themselves what is stale.
+CODE = ("jobs.world.make", "jobs.ingest")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the measured worlds are, and which seeds they have."""
+
+    listeners: int = 20_000
+    days: int = 35
+    seeds: tuple[int, ...] = (11, 12, 13)
+    folder: Path = FOLDER
+
+    @property
+    def dates(self) -> Dates:
+        """The dates of a world."""
+        return tuple(demo.FIRST_DAY + timedelta(days=n) for n in range(self.days))
+
+    @property
+    def last(self) -> date:
+        """The last date of a world."""
+        return self.dates[-1]
 
 
 @cache
-def lake_of(seed: int, *, signal: bool = True, listeners: int = LISTENERS, days: int = DAYS, stop: str = "") -> SparkLake:
-    """Return the lake of a world that went through every stage (up to and with `stop`, if named); made unless it is there."""
-    code = hashlib.sha256("".join(code_of(name) for name in CODE).encode()).hexdigest()[:12]
-    name = f"{'signal' if signal else 'nothing'}-{listeners}x{days}-{seed}-{stop or 'all'}-{code}"
-    lake = SparkLake(Address.parse(str(FOLDER / name / "lake")))
-    if not (FOLDER / name / "done").exists():
-        sys.stderr.write(f"world {name}\n")
-        setting = demo.world_setting(lake.address, listeners=listeners, days=days, seed=seed, signal=signal)
-        demo.play(lake, setting, stop=stop)
-        (FOLDER / name / "done").touch()
+def lake_of(size: Size, seed: int, *, signal: bool = True) -> SparkLake:
+    """Return the lake of a world that went through every stage; what is there already is not made again."""
+    code = hashlib.sha256("".join(code_of(name) for name in CODE).encode()).hexdigest()[:8]
+    name = f"{'signal' if signal else 'nothing'}-{size.listeners}x{size.days}-{seed}-"
+    for old in size.folder.glob(f"{name}*"):
+        if old.name != name + code:
+            shutil.rmtree(old)
+    lake = SparkLake(Address.parse(str(size.folder / f"{name}{code}" / "lake")))
+    sys.stderr.write(f"world {name}{code}\n")
+    demo.play(lake, demo.world_setting(lake.address, listeners=size.listeners, days=size.days, seed=seed, signal=signal))
     return lake
-
-
-def dates_of(days: int = DAYS) -> Dates:
-    """Return the dates of a world."""
-    return tuple(demo.FIRST_DAY + timedelta(days=n) for n in range(days))
-
-
-def last_of(days: int = DAYS) -> date:
-    """Return the last date of a world."""
-    return dates_of(days)[-1]

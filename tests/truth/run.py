@@ -1,0 +1,24 @@
+"""Measures what the pipeline recovers of known-truth worlds: `make truth`, or `make truth NAME=ranking`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import feeds
+import listeners
+import response
+from results import main
+from worlds import Size
+
+PROGRAMS = {
+    "calibration": response.calibration,
+    "ranking": response.ranking,
+    "nothing": response.nothing,
+    "audiences": listeners.audiences,
+    "features": listeners.features,
+    "defects": feeds.defects,
+    "sessions": feeds.sessions,
+}
+
+if __name__ == "__main__":
+    main({name: partial(program, Size()) for name, program in PROGRAMS.items()}, "truth.json")
