@@ -12,6 +12,7 @@ import yaml
 
 from jobs.segments import SEGMENTS
 from validation.contract import did_you_mean
+from validation.gates.release import GRAIN
 from validation.verdict import WrongUse
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ FIELDS = (
     *("include", "exclude", "clusters", "top_share", "holdout", "minimum", "export"),
 )
 MOST_A_DAY = 50  # impressions a listener and day that a cap may allow
+LARGEST = 1_000_000_000  # a budget above it is a slip of the keyboard
+CENT = 0.01
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def _campaign(raw: object, where: str) -> Campaign:
         category=_choice(raw, "category", CATEGORIES, where),
         first_day=first,
         last_day=last,
-        budget_micros=round(_ask(budget, "amount", where, lambda v: _is_number(v) and v > 0, "a positive number") * 1_000_000),
+        budget_micros=round(_ask(budget, "amount", where, _is_amount, f"a positive number from {CENT} to {LARGEST:,}") * 1_000_000),
         currency=_ask(
             budget, "currency", where, lambda v: isinstance(v, str) and bool(CURRENCY.fullmatch(v)), "an ISO 4217 code such as EUR"
         ),
@@ -134,9 +137,13 @@ def _audience(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     if "holdout" in raw:
         found["holdout"] = float(_ask(raw, "holdout", where, lambda v: _is_number(v) and 0 <= v < 1, "a share from 0 to below 1"))
     if "minimum" in raw:
-        found["minimum"] = _ask(raw, "minimum", where, lambda v: _is_int(v) and v >= 1, "a whole number of listeners, at least 1")
+        found["minimum"] = _ask(
+            raw, "minimum", where, lambda v: _is_int(v) and v >= GRAIN, f"a whole number of listeners, at least {GRAIN}"
+        )
     if "export" in raw:
         found["export"] = _choice(raw, "export", EXPORTS, where)
+    for both in sorted({*found["include"]} & {*found["exclude"]}):
+        raise WrongUse(f"{where}: exclude: {both!r} is in include too")
     if not (found["include"] or found["clusters"] or found.get("top_share")):
         raise WrongUse(f"{where}: it asks for everybody; name include, clusters or top_share")
     return found
@@ -159,7 +166,7 @@ def _ask(raw: Mapping[str, Any], field: str, where: str, valid: Callable[[Any], 
 
 def _choice(raw: Mapping[str, Any], field: str, choices: Iterable[str], where: str) -> str:
     value = raw.get(field)
-    if value not in set(choices):
+    if value not in list(choices):
         raise WrongUse(f"{where}: {field} is {value!r}{did_you_mean(str(value), choices)}")
     return str(value)
 
@@ -171,6 +178,8 @@ def _list(raw: Mapping[str, Any], field: str, where: str, choices: list[str] | N
     for one in value:
         if choices is not None and one not in choices:
             raise WrongUse(f"{where}: {field}: unknown segment {one!r}{did_you_mean(one, choices)}")
+        if value.count(one) > 1:
+            raise WrongUse(f"{where}: {field}: {one!r} stands twice")
         if choices is None and not CLUSTER.fullmatch(one):
             raise WrongUse(f"{where}: {field}: {one!r} is no cluster; clusters are called c1, c2, ... by size")
     return tuple(value)
@@ -186,3 +195,7 @@ def _is_int(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int | float) and _is_number(value) and CENT <= value <= LARGEST
