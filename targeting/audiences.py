@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
 from jobs.contracts.delivery import AUDIENCES, BOOKINGS, CLUSTERS, MEMBERS, SCORES
-from jobs.contracts.derived import USER_SEGMENTS
-from jobs.contracts.silver import SILVER_LISTENERS
+from jobs.contracts.derived import USER_FEATURES, USER_SEGMENTS
+from jobs.contracts.silver import AGREED, SILVER_LISTENERS
 from jobs.run import NOTHING, PUBLISHED, Job, Outcome, Read, run
 from targeting.campaigns import Campaign, load
 from validation.gates.release import GRAIN, release
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
     from pyspark.sql import DataFrame
 
     from jobs.lake.spark import SparkLake
+    from validation.contract import Table
 
 BUILT, SMALL, REFUSED = "built", "too_small", "refused"
-READS = (Read(USER_SEGMENTS), Read(CLUSTERS), Read(SCORES), Read(SILVER_LISTENERS))
+# Of the features only their being there counts: a date of which nobody stated consent has audiences too, refused ones.
+READS = (Read(USER_SEGMENTS), Read(CLUSTERS), Read(SCORES), Read(SILVER_LISTENERS), Read(USER_FEATURES))
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,8 @@ class Size:
 def build(lake: SparkLake, day: date, file: Path) -> Outcome:
     """Build the audiences of a campaign file for a date, and book the campaigns."""
     campaigns = load(file)
-    # A closure over campaigns: the runner's fingerprint covers their definitions as arguments.
-    args = {one.name: one.definition for one in campaigns}
     done = [
-        run(Job(READS, table, partial(make, campaigns), args=args), lake, [day])
-        for table, make in ((MEMBERS, members), (AUDIENCES, audiences), (BOOKINGS, bookings))
+        run(job(table, make, campaigns), lake, [day]) for table, make in ((MEMBERS, members), (AUDIENCES, audiences), (BOOKINGS, bookings))
     ]
     changed = any(one.state == PUBLISHED for one in done)
     if not changed:
@@ -53,6 +52,17 @@ def build(lake: SparkLake, day: date, file: Path) -> Outcome:
     counts = {state: sum(row["state"] == state for row in rows) for state in (BUILT, SMALL, REFUSED)}
     told = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in counts.items() if n)
     return Outcome(AUDIENCES.name, PUBLISHED, (day,), len(rows), sentence=f"{AUDIENCES.name}: {len(rows)} asked for: {told}")
+
+
+def job(table: Table, make: Callable[..., DataFrame], campaigns: Sequence[Campaign]) -> Job:
+    """Return the job of one table for a list of campaigns; their definitions are arguments, so the fingerprint covers them."""
+
+    def build(
+        segments: DataFrame, clusters: DataFrame, scores: DataFrame, listeners: DataFrame, _: DataFrame, *, dates: tuple[date, ...]
+    ) -> DataFrame:
+        return make(campaigns, segments, clusters, scores, listeners, dates=dates)
+
+    return Job(READS, table, build, args={one.name: one.definition for one in campaigns})
 
 
 def members(
@@ -66,7 +76,7 @@ def members(
 ) -> DataFrame:
     """Return the members of the audiences that are built."""
     found = candidates(campaigns, segments, clusters, scores, listeners)
-    decided = decide(campaigns, found, scores, dates)
+    decided = decide(campaigns, found, scores, listeners, dates=dates)
     built = [F.struct(F.lit(day), F.lit(row["audience"])) for day in dates for row in decided[day] if row["state"] == BUILT]
     wanted = F.struct("date", "audience").isin(*built) if built else F.lit(False)  # noqa: FBT003
     return found.where(wanted).select("date", "audience", "listener_id", "holdout")
@@ -82,7 +92,7 @@ def audiences(
     dates: Sequence[date],
 ) -> DataFrame:
     """Return one row a campaign: what it asked for and what came of it."""
-    decided = decide(campaigns, candidates(campaigns, segments, clusters, scores, listeners), scores, dates)
+    decided = decide(campaigns, candidates(campaigns, segments, clusters, scores, listeners), scores, listeners, dates=dates)
     return _frame(listeners, AUDIENCES.ddl, [row for day in dates for row in decided[day]], AUDIENCES.names)
 
 
@@ -96,7 +106,7 @@ def bookings(
     dates: Sequence[date],
 ) -> DataFrame:
     """Return one row a campaign: booked where its audience is built and its flight is not over."""
-    decided = decide(campaigns, candidates(campaigns, segments, clusters, scores, listeners), scores, dates)
+    decided = decide(campaigns, candidates(campaigns, segments, clusters, scores, listeners), scores, listeners, dates=dates)
     by_name = {one.name: one for one in campaigns}
     rows = [_booking(by_name[row["audience"]], day, row) for day in dates for row in decided[day]]
     return _frame(listeners, BOOKINGS.ddl, rows, BOOKINGS.names)
@@ -106,7 +116,7 @@ def candidates(
     campaigns: Sequence[Campaign], segments: DataFrame, clusters: DataFrame, scores: DataFrame, listeners: DataFrame
 ) -> DataFrame:
     """Return who each campaign asks for among listeners who allow it, with the holdout drawn."""
-    allowed = listeners.where("ads_allowed AND consent = 'granted' AND age_band <> 'under_18'").select("date", "listener_id", "basis")
+    allowed = _allowed(listeners)
     mine = segments.groupBy("date", "listener_id").agg(F.collect_set("segment").alias("segments"))
     known = allowed.join(mine, ["date", "listener_id"], "left").join(clusters, ["date", "listener_id"], "left")
     top = _top(campaigns, scores)
@@ -117,17 +127,25 @@ def candidates(
     return reduce(lambda left, right: left.unionByName(right), parts)
 
 
-def decide(campaigns: Sequence[Campaign], found: DataFrame, scores: DataFrame, dates: Sequence[date]) -> dict[date, list[dict[str, Any]]]:
+def decide(
+    campaigns: Sequence[Campaign], found: DataFrame, scores: DataFrame, listeners: DataFrame, *, dates: Sequence[date]
+) -> dict[date, list[dict[str, Any]]]:
     """Judge every audience by the release gate's minimum; refuse what asks for scores where nothing was scored."""
     sized = found.groupBy("date", "audience").agg(
         F.count("*").alias("listeners"), F.count_if("holdout").alias("holdout"), F.sort_array(F.collect_set("basis")).alias("bases")
     )
     sizes = {(row["date"], row["audience"]): Size(row["listeners"], row["holdout"], tuple(row["bases"])) for row in sized.collect()}
     versions = {row["date"]: row["version"] for row in scores.groupBy("date").agg(F.max("model_version").alias("version")).collect()}
-    stated = {day: any(key[0] == day for key in sizes) for day in dates}
+    agreed = {row["date"] for row in _allowed(listeners).select("date").distinct().collect()}
     return {
-        day: [_decision(one, day, sizes.get((day, one.name), Size()), versions.get(day), stated[day]) for one in campaigns] for day in dates
+        day: [_decision(one, day, sizes.get((day, one.name), Size()), versions.get(day), day in agreed) for one in campaigns]
+        for day in dates
     }
+
+
+def _allowed(listeners: DataFrame) -> DataFrame:
+    """Return who may be addressed; the flag alone is not believed."""
+    return listeners.where(f"ads_allowed AND {AGREED}").select("date", "listener_id", "basis")
 
 
 def _asked(campaign: Campaign, known: DataFrame, top: Mapping[str, DataFrame]) -> DataFrame:
@@ -150,7 +168,11 @@ def _top(campaigns: Sequence[Campaign], scores: DataFrame) -> dict[str, DataFram
     """Rank listeners by score within a category: `above` is the share of listeners who score higher."""
     wanted = sorted({one.category for one in campaigns if one.top_share is not None})
     ranked = scores.selectExpr(
-        "date", "listener_id", "category", "percent_rank() OVER (PARTITION BY date, category ORDER BY score DESC, listener_id) AS above"
+        "date",
+        "listener_id",
+        "category",
+        "(row_number() OVER (PARTITION BY date, category ORDER BY score DESC, listener_id) - 1)"
+        " / count(*) OVER (PARTITION BY date, category) AS above",
     )
     return {category: ranked.where(F.col("category") == category) for category in wanted}
 
@@ -161,13 +183,13 @@ def _holdout(campaign: Campaign) -> Any:
     return (draw < campaign.holdout).alias("holdout")
 
 
-def _decision(campaign: Campaign, day: date, size: Size, version: str | None, stated: bool) -> dict[str, Any]:  # noqa: FBT001
+def _decision(campaign: Campaign, day: date, size: Size, version: str | None, agreed: bool) -> dict[str, Any]:  # noqa: FBT001
     reach = size.listeners - size.holdout
     verdict = release(campaign.name, listeners=reach, minimum=campaign.minimum, bases=size.bases, without_consent=0)
     large = next(check for check in verdict.checks if check.rule == "minimum_size").success
     if campaign.top_share is not None and version is None:
         state, reason = REFUSED, "it asks for scores, and no model was approved as champion"
-    elif not stated and not size.listeners:
+    elif not agreed:
         state, reason = REFUSED, "no listener of that date has agreed to advertising (overtone ingest --basis)"
     elif not large:
         state, reason = SMALL, f"fewer than {campaign.minimum:,} listeners can be reached"
