@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jobs.contracts.delivery import AUDIENCES
 from jobs.run import NOTHING, PUBLISHED, Outcome
 from targeting.exports.csv_file import Csv
-from targeting.exports.deliver import deliver
+from targeting.exports.deliver import deliver, take_back
 from targeting.exports.parquet import Parquet
 from validation.verdict import Refused
 
@@ -23,20 +23,25 @@ EXPORTS: dict[str, Writer] = {"parquet": Parquet(), "csv": Csv()}
 
 
 def export(lake: ArrowLake, day: date, folder: Path) -> Outcome:
-    """Deliver every built audience of a date that the release gate lets go; say which were kept back and why."""
-    written, kept, refused = 0, 0, []
+    """Deliver every built audience of a date that the release gate lets go; say which were kept back and why.
+
+    What was delivered before and is released no more is taken back.
+    """
+    fresh: dict[str, bool] = {}
+    refused = []
     for row in lake.read(AUDIENCES, [day]).to_pylist():
         if row["state"] != "built":
             continue
         form = json.loads(row["definition"])["export"]
         try:
-            fresh = deliver(lake, row, day, folder, EXPORTS[form])
+            fresh[row["audience"]] = deliver(lake, row, day, folder, EXPORTS[form])
         except Refused as error:
             refused.append(str(error))
-            continue
-        written, kept = written + fresh, kept + (not fresh)
+    back, written = take_back(lake, day, folder, fresh), sum(fresh.values())
     parts = [f"{written} audience{'s' if written != 1 else ''} written to {folder}" if written else "nothing to write"]
-    if kept:
-        parts.append(f"{kept} there already")
+    if len(fresh) > written:
+        parts.append(f"{len(fresh) - written} there already")
+    if back:
+        parts.append(f"{back} taken back")
     sentence = f"export: {', '.join(parts)}" + "".join(f"\n        {reason}" for reason in refused)
-    return Outcome("exports", PUBLISHED if written else NOTHING, (day,), written, sentence=sentence)
+    return Outcome("exports", PUBLISHED if written or back else NOTHING, (day,), written, sentence=sentence)

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +26,7 @@ from validation.gates.release import release
 from validation.verdict import OvertoneError, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
+    from collections.abc import Collection, Mapping
 
     from jobs.lake.arrow import ArrowLake
     from targeting.exports.port import Writer
@@ -45,13 +44,14 @@ def deliver(lake: ArrowLake, audience: Mapping[str, Any], day: date, folder: Pat
     name = audience["audience"]
     if not NAME.fullmatch(name):
         raise OvertoneError(f"audience {name!r} is no name that a folder may have")
-    members, stated = _members(lake, name, day), _stated(lake, day)
-    gate(audience, members, stated)
+    members = _members(lake, name, day)
+    gate(audience, members, _stated(lake, day, members))
     key = derived(load_key(lake.address), f"export\x1f{audience['advertiser']}")
     rows = _rows(members, name, day, key)
     target = folder / day.isoformat() / name
-    wanted = fingerprint([audience["definition"], writer.suffix, *sorted(rows.column("member_id").to_pylist())])
-    if _said(target / MANIFEST).get("fingerprint") == wanted:
+    told = (audience["definition"], str(audience["model_version"]), audience["basis"], writer.suffix)
+    wanted = fingerprint([*told, *rows.column("member_id").to_pylist()])
+    if _lies_there(target, wanted):
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=target.parent))
@@ -66,12 +66,22 @@ def deliver(lake: ArrowLake, audience: Mapping[str, Any], day: date, folder: Pat
     return True
 
 
+def take_back(lake: ArrowLake, day: date, folder: Path, released: Collection[str]) -> int:
+    """Remove what this lake delivered of a date and releases no more; return how many. What others put there stays."""
+    gone = [path.parent for path in (folder / day.isoformat()).glob(f"[!.]*/{MANIFEST}") if path.parent.name not in released]
+    mine = [path for path in gone if _said(path / MANIFEST).get("issuer") == _issuer(lake)]
+    for path in mine:
+        shutil.rmtree(_moved(path))
+    return len(mine)
+
+
 def gate(audience: Mapping[str, Any], members: pa.Table, stated: pa.Table) -> None:
     """Ask the release gate about the members as they stand now; a no raises `Refused`."""
     reached = members.filter(pc.invert(members.column("holdout")))
     known = {row["listener_id"]: row for row in stated.to_pylist()}
-    missing = sum(not known.get(who, {"ads_allowed": False})["ads_allowed"] for who in reached.column("listener_id").to_pylist())
-    bases = {known[who]["basis"] for who in reached.column("listener_id").to_pylist() if who in known}
+    found = [known.get(who) for who in reached.column("listener_id").to_pylist()]
+    missing = sum(row is None or not _agreed(row) for row in found)
+    bases = {row["basis"] for row in found if row is not None}
     verdict = release(audience["audience"], listeners=reached.num_rows, minimum=audience["minimum"], bases=bases, without_consent=missing)
     if not verdict.success:
         failed = "; ".join(f"{check.rule}: {check.observed}, {check.expected}" for check in verdict.failures)
@@ -83,8 +93,17 @@ def _members(lake: ArrowLake, name: str, day: date) -> pa.Table:
     return rows.filter(pc.equal(rows.column("audience"), name))
 
 
-def _stated(lake: ArrowLake, day: date) -> pa.Table:
-    return lake.read(SILVER_LISTENERS, [day], columns=["listener_id", "ads_allowed", "basis"])
+def _stated(lake: ArrowLake, day: date, members: pa.Table) -> pa.Table:
+    """Return what the members say of consent by the newest date there is: a word taken back since then counts."""
+    newest = max([day, *(date.fromisoformat(known) for known in lake.files(SILVER_LISTENERS))])
+    rows = lake.read(SILVER_LISTENERS, [newest], columns=["listener_id", "consent", "age_band", "ads_allowed", "basis"])
+    return rows.filter(pc.is_in(rows.column("listener_id"), value_set=members.column("listener_id").combine_chunks()))
+
+
+def _agreed(row: Mapping[str, Any]) -> bool:
+    """Say whether a statement lets its listener be reached; the flag alone is not believed."""
+    adult = row["age_band"] != "under_18" and (row["age_band"] != "unknown" or row["basis"] == "assume")
+    return bool(row["ads_allowed"]) and row["consent"] == "granted" and adult
 
 
 def _rows(members: pa.Table, name: str, day: date, key: bytes) -> pa.Table:
@@ -96,14 +115,13 @@ def _rows(members: pa.Table, name: str, day: date, key: bytes) -> pa.Table:
 
 
 def _manifest(lake: ArrowLake, audience: Mapping[str, Any], day: date, file: Path, rows: int) -> dict[str, Any]:
-    with file.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
     return {
+        "issuer": _issuer(lake),
         "audience": audience["audience"],
         "advertiser": audience["advertiser"],
         "date": day.isoformat(),
         "rows": rows,
-        "files": [{"name": file.name, "sha256": digest, "bytes": file.stat().st_size}],
+        "files": [{"name": file.name, "sha256": _digest(file), "bytes": file.stat().st_size}],
         "tables": {table.name: lake.version(table) for table in LINEAGE},
         "model_version": audience["model_version"],
         "consent_basis": audience["basis"].split(","),
@@ -113,19 +131,45 @@ def _manifest(lake: ArrowLake, audience: Mapping[str, Any], day: date, file: Pat
     }
 
 
+def _issuer(lake: ArrowLake) -> str:
+    """Return a name of whoever holds the listener key, which tells nothing of the key or the machine."""
+    return derived(load_key(lake.address), "issuer").hex()[:16]
+
+
 def _said(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
-    return found
+    return found if isinstance(found, dict) else {}
+
+
+def _lies_there(target: Path, wanted: str) -> bool:
+    """Say whether this very export lies there, undamaged."""
+    said = _said(target / MANIFEST)
+    if said.get("fingerprint") != wanted:
+        return False
+    return all((target / one["name"]).is_file() and _digest(target / one["name"]) == one["sha256"] for one in said["files"])
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _swap(staging: Path, target: Path) -> None:
-    """Put the new folder in the old one's place by renames: a reader finds one of them whole."""
-    old = Path(tempfile.mkdtemp(prefix=".old-", dir=target.parent)) / "was"
+    """Put the new folder in the old one's place by renames: no reader ever finds part of a file."""
     staging.chmod(0o755)
     if target.exists():
-        os.replace(target, old)  # noqa: PTH105  # says what it is: one atomic rename
-    os.replace(staging, target)  # noqa: PTH105
-    shutil.rmtree(old.parent)
+        old = _moved(target)
+        os.replace(staging, target)  # noqa: PTH105  # says what it is: one atomic rename
+        shutil.rmtree(old)
+    else:
+        os.replace(staging, target)  # noqa: PTH105
+
+
+def _moved(target: Path) -> Path:
+    """Rename a folder out of every reader's sight; return the folder that holds it now."""
+    old = Path(tempfile.mkdtemp(prefix=".old-", dir=target.parent))
+    os.replace(target, old / "was")  # noqa: PTH105
+    return old
