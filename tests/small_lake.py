@@ -81,6 +81,7 @@ def audience(booked: Campaign, listeners: int | None, **changes: Any) -> Row:
         "holdout": 0 if built else None,
         "minimum": booked.minimum,
         "basis": "feed" if built else None,
+        "model_version": None,
         "definition": booked.definition,
     }
     return plain | changes
