@@ -42,7 +42,10 @@ def cluster(lake: SparkLake, day: date) -> Outcome:
     """Cluster a date's consenting listeners and describe each cluster."""
     assigned, told = run(ASSIGN, lake, [day]), run(DESCRIBE, lake, [day])
     state = PUBLISHED if PUBLISHED in (assigned.state, told.state) else NOTHING
-    return Outcome(CLUSTERS.name, state, assigned.dates, assigned.rows, version=assigned.version, sentence=assigned.sentence)
+    sentence = assigned.sentence
+    if assigned.state == PUBLISHED and not assigned.rows:
+        sentence = f"{CLUSTERS.name}: nobody was clustered, fewer than {FEWEST} listeners of {day} agreed to advertising"
+    return Outcome(CLUSTERS.name, state, assigned.dates, assigned.rows, version=assigned.version, sentence=sentence)
 
 
 def clusters(features: DataFrame, listeners: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
