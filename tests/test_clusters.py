@@ -1,0 +1,173 @@
+"""Clusters: k-means finds planted groups, the same ones every time, and says in words what sets each apart."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.cluster import KMeans
+from small_lake import DAY, put, said, who
+
+from jobs.contracts.delivery import CLUSTER_PROFILES, CLUSTERS
+from jobs.contracts.derived import USER_FEATURES
+from jobs.contracts.silver import SILVER_LISTENERS
+from jobs.lake.arrow import arrow_schema
+from jobs.run import NOTHING, PUBLISHED
+from targeting.clusters import EACH, FEATURES, FEWEST, MEANING, MOST, NOTABLE, SEEDS, cluster, clusters, profiles
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from jobs.lake.spark import SparkLake
+
+SIZES = (150, 100, 60)
+# What sets each group apart, in standard deviations of the noise.
+PLANTED = (
+    {"hours_28d": 12.0, "share_pop_28d": 9.0},
+    {"night_share_28d": 12.0, "car_share_28d": 9.0, "hours_28d": -3.0},
+    {"mean_energy_28d": -12.0, "episode_share_28d": 12.0, "skip_rate_28d": -9.0},
+)
+WHOLE = ("likes_28d", "active_days_28d")  # features that are counts
+
+
+def blobs(seed: int = 0, day: Any = DAY) -> tuple[list[dict[str, Any]], list[int]]:
+    """Return feature rows in shuffled order, and the group each was drawn from; one value in fifty is unknown."""
+    rng = np.random.default_rng(seed)
+    groups = [group for group, size in enumerate(SIZES) for _ in range(size)]
+    rng.shuffle(groups)
+    rows = []
+    for n, group in enumerate(groups):
+        row: dict[str, Any] = {"date": day, "listener_id": who(n), "known_date": day}
+        for name in FEATURES:
+            value = rng.normal() + PLANTED[group].get(name, 0.0)
+            row[name] = round(100 * value) if name in WHOLE else value
+            if rng.random() < 0.02:
+                row[name] = None
+        rows.append(row)
+    return rows, groups
+
+
+def frame(spark: SparkSession, table: Any, rows: list[dict[str, Any]]) -> DataFrame:
+    return spark.createDataFrame(pa.Table.from_pylist(rows, arrow_schema(table)))
+
+
+def matrix(rows: list[dict[str, Any]]) -> Any:
+    """Features as k-means should see them: unknown is the mean, every column has mean 0 and standard deviation 1."""
+    raw = np.array([[np.nan if row[name] is None else float(row[name]) for name in FEATURES] for row in rows])
+    filled = np.where(np.isnan(raw), np.nanmean(raw, axis=0), raw)
+    return (filled - filled.mean(axis=0)) / filled.std(axis=0, ddof=1)
+
+
+def cost(points: Any, labels: Any) -> float:
+    return float(sum(((points[labels == one] - points[labels == one].mean(axis=0)) ** 2).sum() for one in np.unique(labels)))
+
+
+@pytest.fixture(scope="module")
+def found(spark: SparkSession) -> tuple[list[dict[str, Any]], list[int], DataFrame, dict[str, str]]:
+    """Planted rows, their groups, and the cluster of each; forty far-off strangers never agreed."""
+    rows, groups = blobs()
+    strangers = [{**rows[n], "listener_id": who(1_000 + n), "hours_28d": 1e6} for n in range(40)]
+    stated = [said(n) for n in range(len(rows))] + [said(1_000 + n, consent="refused") for n in range(20)]
+    features = frame(spark, USER_FEATURES, rows + strangers)
+    assigned = clusters(features, frame(spark, SILVER_LISTENERS, stated), dates=(DAY,)).cache()
+    return rows, groups, assigned, {row["listener_id"]: row["cluster"] for row in assigned.collect()}
+
+
+def test_planted_groups_are_found_and_named_by_size(found: Any) -> None:
+    rows, groups, _, names = found
+    assert len(rows) // EACH == len(SIZES) <= MOST
+    for n, group in enumerate(groups):
+        assert names[who(n)] == f"c{group + 1}"
+
+
+def test_only_listeners_who_agreed_are_clustered(found: Any) -> None:
+    rows, _, assigned, names = found
+    assert set(names) == {row["listener_id"] for row in rows}
+    assert assigned.count() == len(rows)
+    assert {row["date"] for row in assigned.select("date").distinct().collect()} == {DAY}
+
+
+def test_the_best_of_several_seeds_is_kept(spark: SparkSession) -> None:
+    """On points without groups seeds differ; what is kept is about as good as the best of twenty of scikit-learn's."""
+    rng = np.random.default_rng(5)
+    rows, _ = blobs(5)
+    for row in rows:
+        row |= {name: int(rng.integers(0, 9)) if name in WHOLE else rng.random() for name in FEATURES}
+    listeners = frame(spark, SILVER_LISTENERS, [said(n) for n in range(len(rows))])
+    kept = clusters(frame(spark, USER_FEATURES, rows), listeners, dates=(DAY,)).collect()
+    names = {row["listener_id"]: row["cluster"] for row in kept}
+    points = matrix(rows)
+    mine = cost(points, np.array([names[row["listener_id"]] for row in rows]))
+    each = [cost(points, KMeans(3, n_init=1, random_state=seed).fit(points).labels_) for seed in range(20)]
+    assert mine < min(each) * 1.01
+    assert max(each) > min(each) * 1.001, "or any seed would do"
+    assert len(SEEDS) > 1
+
+
+def test_neither_order_nor_partitions_of_the_rows_matter(spark: SparkSession, found: Any) -> None:
+    rows, _, _, names = found
+    listeners = frame(spark, SILVER_LISTENERS, [said(n) for n in range(len(rows))])
+    turned = frame(spark, USER_FEATURES, rows[::-1]).repartition(3)
+    again = clusters(turned, listeners, dates=(DAY,)).collect()
+    assert {row["listener_id"]: row["cluster"] for row in again} == names
+
+
+def test_a_profile_compares_means_with_everybodys(spark: SparkSession, found: Any) -> None:
+    rows, groups, assigned, _ = found
+    told = profiles(assigned, frame(spark, USER_FEATURES, rows), dates=(DAY,)).collect()
+    assert len(told) == len(SIZES) * len(FEATURES)
+    raw = {name: np.array([np.nan if row[name] is None else float(row[name]) for row in rows]) for name in FEATURES}
+    for row in told:
+        group = int(row["cluster"][1:]) - 1
+        values = raw[row["feature"]]
+        mean = np.nanmean(values[np.array(groups) == group])
+        assert row["mean"] == pytest.approx(mean)
+        assert row["z"] == pytest.approx((mean - np.nanmean(values)) / np.nanstd(values))
+        assert row["listeners"] == SIZES[group]
+
+
+def test_a_profile_names_what_stands_out(spark: SparkSession, found: Any) -> None:
+    """The label's parts are the planted features with their direction, the strongest first."""
+    rows, _, assigned, _ = found
+    told = profiles(assigned, frame(spark, USER_FEATURES, rows), dates=(DAY,)).collect()
+    for group, planted in enumerate(PLANTED):
+        mine = {row["feature"]: row for row in told if row["cluster"] == f"c{group + 1}"}
+        strongest = sorted(mine.values(), key=lambda row: -abs(row["z"]))[:3]
+        wanted = [f"{'more' if row['z'] > 0 else 'less'}: {MEANING[row['feature']]}" for row in strongest if abs(row["z"]) >= NOTABLE]
+        (label,) = {row["label"] for row in mine.values()}
+        assert label == "; ".join(wanted)
+        for name in [name for name, shift in planted.items() if shift >= 9]:
+            assert f"more: {MEANING[name]}" in label
+    assert "_28d" not in label
+    assert "last 28 days" not in label
+
+
+def test_a_cluster_like_everybody_is_called_so(spark: SparkSession) -> None:
+    """All are in one cluster, so nothing stands out; a feature that never varies has no distance."""
+    rows = [{"date": DAY, "listener_id": who(n), "known_date": DAY, "hours_28d": 1.0} for n in range(5)]
+    assigned = frame(spark, CLUSTERS, [{"date": DAY, "listener_id": who(n), "cluster": "c1"} for n in range(5)])
+    told = profiles(assigned, frame(spark, USER_FEATURES, rows), dates=(DAY,)).collect()
+    assert [(row["feature"], row["z"], row["label"]) for row in told] == [("hours_28d", 0.0, "close to everybody's average")]
+
+
+@pytest.mark.parametrize(("people", "groups"), [(FEWEST - 1, 0), (FEWEST, 2)])
+def test_too_few_listeners_are_left_alone(spark: SparkSession, people: int, groups: int) -> None:
+    rows, _ = blobs()
+    listeners = frame(spark, SILVER_LISTENERS, [said(n) for n in range(people)])
+    kept = clusters(frame(spark, USER_FEATURES, rows), listeners, dates=(DAY, DAY + timedelta(days=1))).collect()
+    assert len({row["cluster"] for row in kept}) == groups
+    assert len(kept) == (people if groups else 0)
+
+
+def test_that_there_are_too_few_is_said(lake: SparkLake) -> None:
+    rows, _ = blobs()
+    put(lake.arrow, USER_FEATURES, rows, DAY)
+    put(lake.arrow, SILVER_LISTENERS, [said(n) for n in range(FEWEST - 1)], DAY)
+    first = cluster(lake, DAY)
+    assert first.state == PUBLISHED
+    assert first.sentence == "targeting.clusters: nobody was clustered, fewer than 30 listeners of 2026-11-09 agreed to advertising"
+    assert lake.arrow.read(CLUSTERS).num_rows == lake.arrow.read(CLUSTER_PROFILES).num_rows == 0
+    assert cluster(lake, DAY).state == NOTHING
