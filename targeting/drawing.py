@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 SIZE = 320.0  # side of a square chart's plotting area, in SVG units
 TICKS = 4
-TINY = 0.001  # steps below it need more digits than one decimal of a percent
+TINY = 0.001  # the smallest scale there is, and how far a step may miss a round number
 STRONG = 1.5  # standard deviations that get the full colour
 
 
@@ -46,7 +46,7 @@ class Curve:
     def of(cls, bins: Iterable[Mapping[str, float]]) -> Curve:
         """Scale bins of (score, rate, low, high, rows) so that both axes share one scale that starts at 0."""
         found = list(bins)
-        step = nice(max([one["score"] for one in found] + [one["high"] for one in found] + [0.001]) / TICKS)
+        step = nice(max([one["score"] for one in found] + [one["high"] for one in found] + [TINY]) / TICKS)
         top = step * max(1, math.ceil(max(max(one["score"], one["high"]) for one in found) / step)) if found else step
         points = tuple(
             Point(
@@ -58,9 +58,7 @@ class Curve:
             )
             for one in found
         )
-        ticks = tuple(
-            (n * step / top * SIZE, f"{n * step:.3g}" if step < TINY else f"{n * step:.1%}") for n in range(round(top / step) + 1)
-        )
+        ticks = tuple((n * step / top * SIZE, f"{100 * n * step:.3g}%") for n in range(round(top / step) + 1))
         return cls(points, ticks)
 
     @property
@@ -89,9 +87,3 @@ def heat(z: float) -> str:
     strength = min(1.0, abs(z) / STRONG)
     red, green, blue = (13, 148, 136) if z >= 0 else (234, 88, 12)
     return f"rgba({red}, {green}, {blue}, {strength:.2f})"
-
-
-def widths(bars: Sequence[Bar]) -> list[tuple[Bar, float]]:
-    """Return bars with their share of the longest, 0 to 1."""
-    longest = max((bar.value for bar in bars), default=0) or 1
-    return [(bar, bar.value / longest) for bar in bars]

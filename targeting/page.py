@@ -68,6 +68,7 @@ def render(data: PageData) -> str:
     loader = jinja2.PackageLoader("targeting", ".")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["thousands"] = lambda n: "-" if n is None else f"{n:,}"
+    environment.filters["decimal"] = lambda x: "-" if x is None else f"{x:.3f}"
     return environment.get_template("page.html").render(page=data)
 
 
@@ -111,24 +112,23 @@ def _words(feature: str) -> str:
 
 def _flow(lake: ArrowLake, trained: bool) -> tuple[Box, ...]:  # noqa: FBT001
     bronze = [table for name, table in TABLES.items() if name.startswith("bronze.")]
-    boxes = [
-        Box("bronze", "jobs/ingest", sum(lake.count(table) for table in bronze)),
-        *(Box(table.name.split(".")[1], folder, lake.count(table)) for table, folder in FLOW),
-    ]
-    return tuple(box for box in boxes if trained or box.name not in ("examples", "models", "scores"))
+    boxes = [Box("bronze", "jobs/ingest", sum(lake.count(table) for table in bronze))]
+    boxes += [Box(name, folder, lake.count(table)) for name, table, folder in FLOW]
+    return tuple(box for box in boxes if trained or box.name not in OF_MODELS)
 
 
+OF_MODELS = ("examples", "models", "scores")
 FLOW = (
-    (LISTENS, "jobs/listens"),
-    (SESSIONS, "jobs/sessions"),
-    (USER_FEATURES, "jobs/user_features"),
-    (USER_SEGMENTS, "jobs/user_segments"),
-    (EXAMPLES, "jobs/examples"),
-    (TRAININGS, "ray_tune"),
-    (SCORES, "targeting/scoring"),
-    (CLUSTERS, "targeting/clusters"),
-    (AUDIENCES, "targeting/audiences"),
-    (BOOKINGS, "targeting/campaigns"),
+    ("listens", LISTENS, "jobs/listens"),
+    ("sessions", SESSIONS, "jobs/sessions"),
+    ("features", USER_FEATURES, "jobs/user_features"),
+    ("segments", USER_SEGMENTS, "jobs/user_segments"),
+    ("examples", EXAMPLES, "jobs/examples"),
+    ("models", TRAININGS, "ray_tune"),
+    ("scores", SCORES, "targeting/scoring"),
+    ("clusters", CLUSTERS, "targeting/clusters"),
+    ("audiences", AUDIENCES, "targeting/audiences"),
+    ("bookings", BOOKINGS, "targeting/campaigns"),
 )
 
 
