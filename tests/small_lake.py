@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from jobs.contracts.silver import SILVER_LISTENERS
+from jobs.contracts.delivery import (
+    APPROVALS,
+    AUDIENCES,
+    BOOKINGS,
+    CLUSTER_PROFILES,
+    CLUSTERS,
+    MEMBERS,
+    SCORES,
+    TRAININGS,
+)
+from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
+from jobs.contracts.events import PLAYS
+from jobs.contracts.operations import FILES, QUARANTINE, VERDICTS
+from jobs.contracts.silver import LISTENS, SESSIONS, SILVER_LISTENERS
 from jobs.lake.arrow import arrow_schema
 from jobs.lake.commit import Note
 from targeting.campaigns import Campaign
@@ -85,3 +98,82 @@ def audience(booked: Campaign, listeners: int | None, **changes: Any) -> Row:
         "definition": booked.definition,
     }
     return plain | changes
+
+
+SUMMARY: Row = {
+    "model": "response",
+    "as_of": "2026-11-09",
+    "metrics": {
+        "auc": {"value": 0.7312, "low": 0.7101, "high": 0.7523},
+        "calibration_ratio": {"value": 1.0204, "low": None, "high": None},
+        "logloss": {"value": 0.0911, "low": 0.09, "high": 0.092},
+    },
+    "calibration": [
+        {"score": 0.01, "rate": 0.008, "low": 0.002, "high": 0.02, "rows": 1500},
+        {"score": 0.03, "rate": 0.034, "low": 0.02, "high": 0.05, "rows": 1500},
+        {"score": 0.09, "rate": 0.081, "low": 0.06, "high": 0.1, "rows": 1499},
+    ],
+    "drivers": [
+        {"feature": "ad_click_rate_28d", "effect": 0.412},
+        {"feature": "category", "effect": 0.207},
+        {"feature": "x_new", "effect": 0.0},
+    ],
+    "gate": {"passed": True, "reason": "AUC 0.731 [0.710, 0.752]: 5 gates passed"},
+    "split": {"test": {"rows": 4499}},
+}
+
+
+def filled(lake: ArrowLake, *, trained: bool = True) -> None:
+    """Publish a few rows of every table that commands and the page read: one audience built, one too small, one refused batch."""
+    people = range(40)
+    for table in (PLAYS, LISTENS, SESSIONS, USER_FEATURES):
+        rows = 120 if table in (PLAYS, LISTENS) else 60 if table is SESSIONS else 40
+        put(lake, table, [one(table, listener_id=who(n % 40), **_own_key(table, n)) for n in range(rows)], DAY)
+    put(lake, SILVER_LISTENERS, [said(n, consent="granted" if n < 35 else "refused") for n in range(38)] + [said(99)], DAY)
+    put(lake, USER_SEGMENTS, [one(USER_SEGMENTS, listener_id=who(n), segment="night_owls" if n % 4 else "active") for n in people], DAY)
+    put(lake, CLUSTERS, [one(CLUSTERS, listener_id=who(n), cluster="c1" if n < 25 else "c2") for n in people], DAY)
+    tell = {"c1": ("more: hours heard", 25, 1.234, 31.5), "c2": ("less: hours heard", 15, -2.056, 4.25)}
+    put(
+        lake,
+        CLUSTER_PROFILES,
+        [
+            one(CLUSTER_PROFILES, cluster=name, label=label, listeners=size, feature=feature, mean=mean, z=z)
+            for name, (label, size, z, mean) in tell.items()
+            for feature in ("hours_28d", "share_pop_28d")
+        ],
+        DAY,
+    )
+    morning = campaign("morning_coffee", exclude=("impatient",), top_share=0.25)
+    late = campaign("late_games", clusters=("c8",), minimum=1_000)
+    put(lake, AUDIENCES, [audience(morning, 30, holdout=10, model_version="3" if trained else None), audience(late, None)], DAY)
+    put(lake, MEMBERS, [one(MEMBERS, audience="morning_coffee", listener_id=who(n), holdout=n > 29) for n in people], DAY)
+    put(lake, BOOKINGS, [_booking(morning, "booked"), _booking(late, "refused")], DAY)
+    refused = [("missing_event_ts", 7), ("known_after_event", 2)]
+    lines = [(reason, n) for reason, rows in refused for n in range(rows)]
+    put(lake, QUARANTINE, [one(QUARANTINE, target="bronze.plays", reason=r, feed="native", file="a.jsonl", position=n) for r, n in lines])
+    put(lake, FILES, [one(FILES, sha256=f"f{n}", rows_in=70, kept=60, quarantined=n + 4, deduplicated=6 - n) for n in range(2)])
+    checks = [("silver.listens", "hour_of_day", True), ("silver.sessions", "has_plays", False), ("silver.listens", "rows", True)]
+    told = {"dates": "2026-11-09", "observed": "3 rows", "expected": "none", "failed_rows": 3, "audited_at": NOON}
+    put(lake, VERDICTS, [one(VERDICTS, target=target, rule=rule, success=good, run=target, **told) for target, rule, good in checks])
+    if trained:
+        put(lake, EXAMPLES, [one(EXAMPLES, listener_id=who(n), impression_id=who(n)) for n in people], DAY)
+        put(lake, SCORES, [one(SCORES, listener_id=who(n), category="food", score=0.01, model_version="3") for n in people], DAY)
+        put(lake, TRAININGS, [trained_as(version) for version in ("2", "3")])
+        put(
+            lake, APPROVALS, [one(APPROVALS, model="response", version="3", by="Grace", author="Ada", decision="approved", decided_at=NOON)]
+        )
+
+
+def trained_as(version: str, **changes: Any) -> Row:
+    """Return the record of a training by Ada that passed its gate."""
+    plain = {"model": "response", "version": version, "fingerprint": f"f{version}", "author": "Ada", "gate": "passed", "as_of": DAY}
+    return one(TRAININGS, **plain | {"trained_at": datetime(2026, 11, 9, int(version), tzinfo=UTC)} | changes)
+
+
+def _own_key(table: Table, n: int) -> Row:
+    return {name: who(n) for name in table.key if name in ("event_id", "session_id")}
+
+
+def _booking(booked: Campaign, state: str) -> Row:
+    names = ("advertiser", "first_day", "last_day", "budget_micros", "currency", "cap_per_day")
+    return {"date": DAY, "campaign": booked.name, "state": state, "reason": "because", **{name: getattr(booked, name) for name in names}}

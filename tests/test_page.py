@@ -1,0 +1,328 @@
+"""The page: every part is there, every number is a table's, nothing is loaded from elsewhere, and no text becomes markup."""
+
+from __future__ import annotations
+
+import math
+import re
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from small_lake import DAY, SUMMARY, audience, campaign, filled, one, put, said, who
+
+from jobs.catalogue import TABLES
+from jobs.contracts.delivery import APPROVALS, AUDIENCES, BOOKINGS, CLUSTER_PROFILES, CLUSTERS, SCORES, TRAININGS
+from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
+from jobs.contracts.events import PLAYS
+from jobs.contracts.operations import QUARANTINE
+from jobs.contracts.silver import LISTENS, SESSIONS, SILVER_LISTENERS
+from jobs.lake.address import Address
+from jobs.lake.arrow import ArrowLake
+from targeting.drawing import SIZE, STRONG, Curve, heat, nice
+from targeting.page import asks, collect, render
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOADING = ("src", "href", "data", "poster", "srcset", "action", "formaction", "background", "xlink:href")
+VOID = ("meta", "br", "link", "img", "input", "hr")
+
+
+class Seen(HTMLParser):
+    """What a browser would make of a page: tags with attributes, cells of each row, all text; unclosed tags are a mistake."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.rows: list[list[str]] = []
+        self.words = ""
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" in self.open:
+            return
+        self.words += data
+        if {"td", "th"} & set(self.open[-3:]):
+            self.rows[-1][-1] += data
+
+    def row(self, first: str) -> list[str]:
+        return next(row for row in self.rows if row and row[0].startswith(first))
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> ArrowLake:
+    found = ArrowLake(Address.parse(str(tmp_path_factory.mktemp("page") / "lake")))
+    filled(found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def text(lake: ArrowLake) -> str:
+    return render(collect(lake, DAY, SUMMARY))
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Seen:
+    return Seen(text)
+
+
+def boxes(text: str) -> dict[str, int]:
+    found = re.findall(r'class="box"><span>([^<]+)</span><b>([\d,]+)</b>', text)
+    return {name: int(rows.replace(",", "")) for name, rows in found}
+
+
+def bars(text: str) -> dict[str, tuple[float, float]]:
+    """Width in percent and number of every bar, by label."""
+    fill = r'<div class="track"><div class="fill[^"]*" style="width: ([\d.]+)%"></div></div>'
+    found = re.findall(rf"<span>([^<]+)</span>{fill}.*?>([\d.,]+)<", text)
+    return {label: (float(width), float(number.replace(",", ""))) for label, width, number in found}
+
+
+def test_it_loads_nothing_from_anywhere(text: str, page: Seen) -> None:
+    loaded = [value for _, given in page.tags for name, value in given.items() if name in LOADING]
+    assert loaded == []
+    assert not {"script", "link", "iframe", "object", "embed", "img", "base"} & {tag for tag, _ in page.tags}
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "http" not in text
+
+
+def test_every_part_is_there(page: Seen) -> None:
+    for heading in (
+        "The flow",
+        "Audiences",
+        "Consent",
+        "Segments by rule",
+        "Clusters",
+        "Are the probabilities right?",
+        "What drives the model",
+        "What was refused, and why",
+        "Campaigns",
+        "Versions",
+    ):
+        assert heading in page.words
+    assert "State at the end of 2026-11-09 (UTC)" in page.words
+    assert "3 checks on 2 tables, 1 of them failed" in page.words
+
+
+def test_the_flow_tells_the_rows_of_each_stage(text: str, lake: ArrowLake) -> None:
+    found = boxes(text)
+    assert found["feed records"] == 140
+    assert found["bronze"] == lake.count(PLAYS) == 120
+    tables = (LISTENS, SESSIONS, USER_FEATURES, USER_SEGMENTS, EXAMPLES, TRAININGS, SCORES, CLUSTERS, AUDIENCES, BOOKINGS)
+    names = list(found)[2:]
+    assert names == ["listens", "sessions", "features", "segments", "examples", "models", "scores", "clusters", "audiences", "bookings"]
+    for name, table in zip(names, tables, strict=True):
+        assert found[name] == lake.read(table).num_rows > 0
+    assert next(iter(found)) == "feed records"
+
+
+def test_audiences_are_told_as_their_table_tells_them(page: Seen) -> None:
+    built, small = page.row("morning coffee"), page.row("late games")
+    assert built[1] == "in active, among the 25% likeliest to click on food, not in impatient"
+    assert built[3:5] == ["30", "10"]
+    assert small[3:5] == ["-", "-"], "a size below the minimum is told to nobody"
+    assert "fewer than 1000 listeners can be reached" in small[5]
+    widths = [given["style"] for tag, given in page.tags if given.get("class") in ("fill", "mark") and tag == "div"][:4]
+    assert widths == ["width: 3.0%", "left: 1.0%", "width: 0.0%", "left: 100.0%"]
+
+
+def test_consent_narrows_from_all_to_those_who_may_be_reached(text: str) -> None:
+    found = bars(text)
+    assert found["listened in the last 90 days"] == (100, 40)
+    assert found["stated anything about consent"] == (95, 38)
+    assert found["agreed to advertising profiles"] == found["agreed, and known to be adult"] == (87.5, 35)
+
+
+def test_bars_are_as_long_as_their_numbers(text: str) -> None:
+    found = bars(text)
+    assert (found["night owls"], found["active"]) == ((100, 30), (33.3, 10))
+    assert found["missing event ts · bronze.plays"] == (100, 7)
+    assert found["known after event · bronze.plays"] == (28.6, 2)
+    assert found["shrunk share of ads clicked, last 28 days"] == (100, 0.412)
+    assert found["x new"] == (0, 0)
+
+
+def test_clusters_are_described(page: Seen) -> None:
+    assert page.row("c1") == ["c1", "25", "more: hours heard"]
+    assert page.row("c2") == ["c2", "15", "less: hours heard"]
+    assert page.row("hours heard, last 28 days")[1:] == ["+1.2", "-2.1"]
+    colours = [given["style"] for tag, given in page.tags if tag == "td" and given.get("class") == "cell"]
+    assert colours[0] == "background: rgba(13, 148, 136, 0.82)"
+    assert colours[1] == "background: rgba(234, 88, 12, 1.00)"
+
+
+def test_the_models_numbers_have_their_intervals(page: Seen) -> None:
+    assert page.row("AUC") == ["AUC", "0.731", "0.710 to 0.752"]
+    assert page.row("clicks over expected clicks") == ["clicks over expected clicks", "1.020", "- to -"], "an end nobody measured is none"
+    assert "5 gates passed" in page.words
+    assert "Version 3 serves, approved by Grace; trained by Ada" in page.words
+
+
+def test_what_came_in_is_accounted_for(page: Seen) -> None:
+    assert "140 records came in: 120 kept, 9 in quarantine, 11 known already" in page.words
+
+
+def test_bookings_tell_flight_and_budget(page: Seen) -> None:
+    found = [row for row in page.rows if row and row[0] == "morning coffee" and len(row) == 4]
+    assert found == [["morning coffee", "2026-11-10 to 2026-11-30", "12,000 EUR", "booked"]]
+
+
+def test_versions_are_the_tables(page: Seen, lake: ArrowLake) -> None:
+    assert page.row("targeting.audiences") == ["targeting.audiences", str(lake.version(AUDIENCES)), "2", TABLES["targeting.audiences"].row]
+    assert "bronze.weather" not in page.words
+
+
+def test_the_curve_is_well_formed_and_to_scale(text: str) -> None:
+    (drawing,) = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    found = ET.fromstring(drawing)  # noqa: S314  # our own page
+    dots = [(float(one.get("cx", "")), float(one.get("cy", ""))) for one in found.iter("circle")]
+    top = 0.1
+    wanted = [(one["score"] / top * SIZE, SIZE - one["rate"] / top * SIZE) for one in SUMMARY["calibration"]]
+    assert dots == [pytest.approx(pair, abs=0.06) for pair in wanted]
+    titles = [one.text for one in found.iter("title")]
+    assert titles[0] == "predicted 1.00%, clicked 0.80% (0.20% to 2.00%) of 1,500"
+    lines = [one for one in found.iter("line") if one.get("class") == "ideal"]
+    assert [(one.get("x1"), one.get("y2")) for one in lines] == [("0", "0")]
+    for path in found.iter("path"):
+        numbers = [float(number) for number in re.findall(r"-?[\d.]+", path.get("d", ""))]
+        assert numbers
+        assert all(-0.1 <= number <= SIZE + 0.1 for number in numbers)
+
+
+@pytest.mark.parametrize("summary", [None, SUMMARY])
+def test_an_empty_lake_has_a_page_of_plain_sentences(summary: dict[str, Any] | None, tmp_path: Path) -> None:
+    nothing = None if summary is None else {**SUMMARY, "calibration": [], "drivers": [], "metrics": {}}
+    text = render(collect(ArrowLake(Address.parse(str(tmp_path / "lake"))), DAY, nothing))
+    words = Seen(text).words
+    for sentence in (
+        "No audience was built.",
+        "No consenting listener is in any segment.",
+        "Too few consenting listeners to cluster.",
+        "Nothing was refused.",
+        "No campaign was booked.",
+        "0 checks on 0 tables, none failed",
+    ):
+        assert sentence in words
+    assert ("no ad-response model was trained" in words) == (summary is None)
+    assert ("Nobody has approved a version" in words) == (summary is not None)
+    assert set(boxes(text).values()) == {0}
+    for word in ("None", "nan", "Undefined"):
+        assert word not in words
+
+
+def test_a_feed_without_ads_shows_no_stage_it_never_had(tmp_path: Path) -> None:
+    lake = ArrowLake(Address.parse(str(tmp_path / "lake")))
+    filled(lake, trained=False)
+    text = render(collect(lake, DAY, None))
+    assert not {"examples", "models", "scores"} & set(boxes(text))
+    assert "This feed has no ad log, so no ad-response model was trained" in text
+    put(lake, EXAMPLES, [one(EXAMPLES, listener_id=who(1), impression_id=who(1))], DAY)
+    assert "No model was trained yet." in render(collect(lake, DAY, None))
+
+
+HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>&amp;"
+
+
+def test_no_text_becomes_markup(tmp_path: Path) -> None:
+    """Names come from advertisers, feeds and people; each is shown as it was written."""
+    lake = ArrowLake(Address.parse(str(tmp_path / "lake")))
+    filled(lake)
+    booked = campaign(HOSTILE, advertiser=HOSTILE, include=(HOSTILE,), category=HOSTILE, top_share=0.5)
+    put(lake, AUDIENCES, [audience(booked, 30, reason=HOSTILE, basis=HOSTILE)], DAY)
+    put(lake, CLUSTER_PROFILES, [one(CLUSTER_PROFILES, cluster=HOSTILE, label=HOSTILE, feature=HOSTILE)], DAY)
+    put(lake, USER_SEGMENTS, [one(USER_SEGMENTS, segment=HOSTILE)], DAY)
+    put(lake, QUARANTINE, [one(QUARANTINE, reason=HOSTILE, target=HOSTILE, payload=HOSTILE)])
+    put(lake, APPROVALS, [one(APPROVALS, model="response", by=HOSTILE, author=HOSTILE, version=HOSTILE)])
+    drivers = [{"feature": HOSTILE, "effect": 1.0}]
+    page = Seen(render(collect(lake, DAY, {**SUMMARY, "drivers": drivers, "gate": {"reason": HOSTILE}})))
+    assert not {"script", "img"} & {tag for tag, _ in page.tags}
+    assert not [name for _, given in page.tags for name in given if name.startswith("on")]
+    assert page.words.count(HOSTILE) >= 12
+    assert page.words.count(HOSTILE) == page.words.count("alert('x')")
+
+
+def test_no_listener_is_on_it(text: str) -> None:
+    assert not re.search(r"[0-9a-f]{32}", text)
+
+
+def test_what_a_campaign_asks_for_in_words() -> None:
+    plain = {"include": [], "exclude": [], "clusters": [], "top_share": None, "category": "food"}
+    assert asks({**plain, "include": ["night_owls", "active"]}) == "in night owls or active"
+    assert asks({**plain, "clusters": ["c1", "c2"], "exclude": ["active", "lapsing"]}) == "in cluster c1 or c2, not in active nor lapsing"
+    assert asks({**plain, "top_share": 0.25}) == "among the 25% likeliest to click on food"
+
+
+def test_consent_counts_only_those_who_listened(tmp_path: Path) -> None:
+    lake = ArrowLake(Address.parse(str(tmp_path / "lake")))
+    put(lake, USER_FEATURES, [one(USER_FEATURES, listener_id=who(n)) for n in range(4)], DAY)
+    put(lake, SILVER_LISTENERS, [said(0), said(1, age="unknown"), said(2, consent="withdrawn"), said(77)], DAY)
+    assert [bar.value for bar in collect(lake, DAY, None).consent] == [4, 3, 2, 1]
+
+
+RATES = st.floats(1e-6, 1.0)
+
+
+@given(st.lists(st.tuples(RATES, RATES, RATES, RATES), min_size=1, max_size=20))
+def test_a_curve_keeps_proportions_and_stays_inside(numbers: list[tuple[float, ...]]) -> None:
+    bins = []
+    for score, *rest in numbers:
+        low, rate, high = sorted(rest)
+        bins.append({"score": score, "rate": rate, "low": low, "high": high, "rows": 10})
+    curve = Curve.of(bins)
+    scale = curve.points[0].x / bins[0]["score"]
+    for found, asked in zip(curve.points, bins, strict=True):
+        assert found.x == pytest.approx(asked["score"] * scale)
+        assert SIZE - found.y == pytest.approx(asked["rate"] * scale, abs=1e-9)
+        assert 0 <= found.x <= SIZE * (1 + 1e-9)
+        assert -1e-6 <= found.high <= found.y + 1e-9
+        assert found.y <= found.low + 1e-9 <= SIZE + 1e-6
+    places = [place for place, _ in curve.ticks]
+    assert places[0] == 0
+    assert places[-1] == pytest.approx(SIZE)
+    assert places == sorted(places)
+    assert len(places) <= 7
+    for place, words in curve.ticks:
+        assert float(words.removesuffix("%")) / 100 * scale == pytest.approx(place, rel=0.01)
+
+
+@given(st.floats(1e-9, 1e9))
+def test_a_nice_step_is_the_next_round_number(step: float) -> None:
+    found = nice(step)
+    assert found >= step * 0.999
+    assert found <= step * 2.5 * 1.001
+    mantissa = found / 10 ** math.floor(math.log10(found * 1.0001))
+    assert any(mantissa == pytest.approx(one) for one in (1, 2, 2.5, 5))
+
+
+def test_a_curve_without_points_draws_nothing() -> None:
+    curve = Curve.of([])
+    assert (curve.points, curve.line, curve.band) == ((), "", "")
+    assert [place for place, _ in curve.ticks] == [0, SIZE]
+
+
+def test_heat_grows_with_distance_and_turns_with_its_sign() -> None:
+    strengths = [float(heat(z).split(", ")[-1][:-1]) for z in (0, 0.3, 0.9, STRONG, 9)]
+    assert strengths == [0, 0.2, 0.6, 1, 1]
+    assert heat(-0.3).split(", ")[:3] != heat(0.3).split(", ")[:3]
+    assert heat(-0.3).split(", ")[3] == heat(0.3).split(", ")[3]
