@@ -45,6 +45,10 @@ def run(options: argparse.Namespace) -> Reply:
     from jobs.lake.spark import SparkLake
     from targeting.command.stages import STAGES, Day
 
+    if options.stale and (options.date or options.first or options.last):
+        raise WrongUse("--stale finds the dates itself; leave out --date, --from and --to, or leave out --stale")
+    if options.only and options.from_stage:
+        raise WrongUse(f"--only {options.only} and --from-stage {options.from_stage} contradict each other; name one of them")
     lake = SparkLake(Address.choose(options.lake))
     dates = with_events(lake.arrow) if options.stale else asked(options)
     exports = options.exports or lake.address.beside("-exports")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from jobs import catalogue
 from jobs.contracts.operations import QUARANTINE
 from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
 from targeting.command.reply import Reply, table
+from validation.verdict import WrongUse
 
 if TYPE_CHECKING:
     import argparse
@@ -27,8 +29,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Reply:
     """Count refused rows, or show some."""
+    if options.rows < 0:
+        raise WrongUse(f"--rows is {options.rows}; it has to be 0 or more")
+    target = catalogue.table(options.target).name if options.target else None
     rows = ArrowLake(Address.choose(options.lake)).read(QUARANTINE).to_pylist()
-    kept = [row for row in rows if options.target in (None, row["target"])]
+    kept = [row for row in rows if target in (None, row["target"])]
     if options.rows:
         shown = sorted(kept, key=lambda row: (row["target"], row["reason"], row["file"] or "", row["position"] or 0))[: options.rows]
         return Reply(shown, table(shown, ("target", "reason", "file", "position", "payload"), empty="nothing was refused"))
