@@ -233,6 +233,26 @@ def test_the_version_that_serves_is_the_one_approved_last(call: Callable[..., An
         assert {row["version"] for row in asked(call, "model", "list") if row["champion"]} == champions
 
 
+def test_a_person_approves_a_version(call: Callable[..., Answer], lake: ArrowLake, tmp_path: Path) -> None:
+    """The decision is written down and the registry's alias follows; saying it twice changes nothing."""
+    api = registry.client(lake)
+    api.create_registered_model("response")
+    for _ in range(3):
+        api.create_model_version("response", (tmp_path / "model").as_uri())
+    told = asked(call, "model", "approve", "2", "--by", "Grace")
+    assert told == {
+        "model": "response",
+        "version": "2",
+        "by": "Grace",
+        "said": "version 2 of 'response' serves from now on, approved by Grace",
+    }
+    assert {row["version"] for row in asked(call, "model", "list") if row["champion"]} == {"2"}
+    assert str(api.get_model_version_by_alias("response", registry.CHAMPION).version) == "2"
+    before = lake.version(APPROVALS)
+    assert call("model", "approve", "2", "--by", "Grace") == (0, "version 2 of 'response' serves already\n", "")
+    assert lake.version(APPROVALS) == before
+
+
 def test_a_plan_runs_nothing(call: Callable[..., Answer], lake: ArrowLake) -> None:
     before = {name: lake.version(table) for name, table in TABLES.items()}
     rows = asked(call, "day", "--date", "2026-11-09", "--plan")
