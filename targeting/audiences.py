@@ -16,18 +16,27 @@ from targeting.campaigns import Campaign, load
 from validation.gates.release import GRAIN, release
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
     from pyspark.sql import DataFrame
 
     from jobs.lake.spark import SparkLake
-    from validation.contract import Table
+    from jobs.run import Dates
 
 BUILT, SMALL, REFUSED = "built", "too_small", "refused"
-# Of the features only their being there counts: a date of which nobody stated consent has audiences too, refused ones.
-READS = (Read(USER_SEGMENTS), Read(CLUSTERS), Read(SCORES), Read(SILVER_LISTENERS), Read(USER_FEATURES))
+MADE_OF = (Read(USER_SEGMENTS), Read(CLUSTERS), Read(SCORES), Read(SILVER_LISTENERS))
+
+
+@dataclass(frozen=True)
+class Given:
+    """The tables that audiences are made of, in the order of `MADE_OF`."""
+
+    segments: DataFrame
+    clusters: DataFrame
+    scores: DataFrame
+    listeners: DataFrame
 
 
 @dataclass(frozen=True)
@@ -42,9 +51,7 @@ class Size:
 def build(lake: SparkLake, day: date, file: Path) -> Outcome:
     """Build the audiences of a campaign file for a date, and book the campaigns."""
     campaigns = load(file)
-    done = [
-        run(job(table, make, campaigns), lake, [day]) for table, make in ((MEMBERS, members), (AUDIENCES, audiences), (BOOKINGS, bookings))
-    ]
+    done = [run(job, lake, [day]) for job in jobs(campaigns)]
     changed = any(one.state == PUBLISHED for one in done)
     if not changed:
         return Outcome(AUDIENCES.name, NOTHING, (), sentence=f"{AUDIENCES.name}: nothing to do")
@@ -54,72 +61,56 @@ def build(lake: SparkLake, day: date, file: Path) -> Outcome:
     return Outcome(AUDIENCES.name, PUBLISHED, (day,), len(rows), sentence=f"{AUDIENCES.name}: {len(rows)} asked for: {told}")
 
 
-def job(table: Table, make: Callable[..., DataFrame], campaigns: Sequence[Campaign]) -> Job:
-    """Return the job of one table for a list of campaigns; their definitions are arguments, so the fingerprint covers them."""
+def jobs(campaigns: Sequence[Campaign]) -> tuple[Job, Job, Job]:
+    """Return the jobs of audiences, members and bookings, in that order: an audience is judged once, the others follow.
 
-    def build(
-        segments: DataFrame, clusters: DataFrame, scores: DataFrame, listeners: DataFrame, _: DataFrame, *, dates: tuple[date, ...]
-    ) -> DataFrame:
-        return make(campaigns, segments, clusters, scores, listeners, dates=dates)
+    The campaigns' definitions are arguments, so the fingerprints cover them.
+    """
 
-    return Job(READS, table, build, args={one.name: one.definition for one in campaigns})
+    def judge(*frames: DataFrame, dates: Dates) -> DataFrame:
+        return audiences(campaigns, Given(*frames[:4]), dates=dates)
 
+    def fill(*frames: DataFrame, dates: Dates) -> DataFrame:
+        return members(campaigns, Given(*frames[:4]), frames[4], dates=dates)
 
-def members(
-    campaigns: Sequence[Campaign],
-    segments: DataFrame,
-    clusters: DataFrame,
-    scores: DataFrame,
-    listeners: DataFrame,
-    *,
-    dates: Sequence[date],
-) -> DataFrame:
-    """Return the members of the audiences that are built."""
-    found = candidates(campaigns, segments, clusters, scores, listeners)
-    decided = decide(campaigns, found, scores, listeners, dates=dates)
-    built = [F.struct(F.lit(day), F.lit(row["audience"])) for day in dates for row in decided[day] if row["state"] == BUILT]
-    wanted = F.struct("date", "audience").isin(*built) if built else F.lit(False)  # noqa: FBT003
-    return found.where(wanted).select("date", "audience", "listener_id", "holdout")
+    def book(judged: DataFrame, *, dates: Dates) -> DataFrame:
+        return bookings(campaigns, judged, dates=dates)
+
+    args = {one.name: one.definition for one in campaigns}
+    # Of the features only their being there counts: a date of which nobody stated consent has audiences too, refused ones.
+    return (
+        Job((*MADE_OF, Read(USER_FEATURES)), AUDIENCES, judge, args=args),
+        Job((*MADE_OF, Read(AUDIENCES)), MEMBERS, fill, args=args),
+        Job((Read(AUDIENCES),), BOOKINGS, book, args=args),
+    )
 
 
-def audiences(
-    campaigns: Sequence[Campaign],
-    segments: DataFrame,
-    clusters: DataFrame,
-    scores: DataFrame,
-    listeners: DataFrame,
-    *,
-    dates: Sequence[date],
-) -> DataFrame:
+def audiences(campaigns: Sequence[Campaign], given: Given, *, dates: Dates) -> DataFrame:
     """Return one row a campaign: what it asked for and what came of it."""
-    decided = decide(campaigns, candidates(campaigns, segments, clusters, scores, listeners), scores, listeners, dates=dates)
-    return _frame(listeners, AUDIENCES.ddl, [row for day in dates for row in decided[day]], AUDIENCES.names)
+    decided = decide(campaigns, candidates(campaigns, given), given, dates=dates)
+    return _frame(given.listeners, AUDIENCES.ddl, decided, AUDIENCES.names)
 
 
-def bookings(
-    campaigns: Sequence[Campaign],
-    segments: DataFrame,
-    clusters: DataFrame,
-    scores: DataFrame,
-    listeners: DataFrame,
-    *,
-    dates: Sequence[date],
-) -> DataFrame:
+def members(campaigns: Sequence[Campaign], given: Given, judged: DataFrame, *, dates: Dates) -> DataFrame:
+    """Return the members of the audiences that were judged to be built."""
+    built = judged.where(F.col("state") == BUILT).where(F.col("date").isin(*dates)).select("date", "audience")
+    found = candidates(campaigns, given).join(built, ["date", "audience"], "left_semi")
+    return found.select("date", "audience", "listener_id", "holdout")
+
+
+def bookings(campaigns: Sequence[Campaign], judged: DataFrame, *, dates: Dates) -> DataFrame:
     """Return one row a campaign: booked where its audience is built and its flight is not over."""
-    decided = decide(campaigns, candidates(campaigns, segments, clusters, scores, listeners), scores, listeners, dates=dates)
     by_name = {one.name: one for one in campaigns}
-    rows = [_booking(by_name[row["audience"]], day, row) for day in dates for row in decided[day]]
-    return _frame(listeners, BOOKINGS.ddl, rows, BOOKINGS.names)
+    found = judged.where(F.col("date").isin(*dates)).orderBy("date", "audience").collect()
+    rows = [_booking(by_name[row["audience"]], row.asDict()) for row in found if row["audience"] in by_name]
+    return _frame(judged, BOOKINGS.ddl, rows, BOOKINGS.names)
 
 
-def candidates(
-    campaigns: Sequence[Campaign], segments: DataFrame, clusters: DataFrame, scores: DataFrame, listeners: DataFrame
-) -> DataFrame:
+def candidates(campaigns: Sequence[Campaign], given: Given) -> DataFrame:
     """Return who each campaign asks for among listeners who allow it, with the holdout drawn."""
-    allowed = _allowed(listeners)
-    mine = segments.groupBy("date", "listener_id").agg(F.collect_set("segment").alias("segments"))
-    known = allowed.join(mine, ["date", "listener_id"], "left").join(clusters, ["date", "listener_id"], "left")
-    top = _top(campaigns, scores)
+    mine = given.segments.groupBy("date", "listener_id").agg(F.collect_set("segment").alias("segments"))
+    known = _allowed(given.listeners).join(mine, ["date", "listener_id"], "left").join(given.clusters, ["date", "listener_id"], "left")
+    top = _top(campaigns, given.scores)
     parts = [
         _asked(one, known, top).select("date", F.lit(one.name).alias("audience"), "listener_id", "basis", _holdout(one))
         for one in campaigns
@@ -127,20 +118,15 @@ def candidates(
     return reduce(lambda left, right: left.unionByName(right), parts)
 
 
-def decide(
-    campaigns: Sequence[Campaign], found: DataFrame, scores: DataFrame, listeners: DataFrame, *, dates: Sequence[date]
-) -> dict[date, list[dict[str, Any]]]:
+def decide(campaigns: Sequence[Campaign], found: DataFrame, given: Given, *, dates: Dates) -> list[dict[str, Any]]:
     """Judge every audience by the release gate's minimum; refuse what asks for scores where nothing was scored."""
     sized = found.groupBy("date", "audience").agg(
         F.count("*").alias("listeners"), F.count_if("holdout").alias("holdout"), F.sort_array(F.collect_set("basis")).alias("bases")
     )
     sizes = {(row["date"], row["audience"]): Size(row["listeners"], row["holdout"], tuple(row["bases"])) for row in sized.collect()}
-    versions = {row["date"]: row["version"] for row in scores.groupBy("date").agg(F.max("model_version").alias("version")).collect()}
-    agreed = {row["date"] for row in _allowed(listeners).select("date").distinct().collect()}
-    return {
-        day: [_decision(one, day, sizes.get((day, one.name), Size()), versions.get(day), day in agreed) for one in campaigns]
-        for day in dates
-    }
+    versions = {row["date"]: row["version"] for row in given.scores.groupBy("date").agg(F.max("model_version").alias("version")).collect()}
+    agreed = {row["date"] for row in _allowed(given.listeners).select("date").distinct().collect()}
+    return [_decision(one, day, sizes.get((day, one.name), Size()), versions.get(day), day in agreed) for day in dates for one in campaigns]
 
 
 def _allowed(listeners: DataFrame) -> DataFrame:
@@ -211,8 +197,8 @@ def _decision(campaign: Campaign, day: date, size: Size, version: str | None, ag
     }
 
 
-def _booking(campaign: Campaign, day: date, audience: Mapping[str, Any]) -> dict[str, Any]:
-    over = campaign.last_day < day
+def _booking(campaign: Campaign, audience: Mapping[str, Any]) -> dict[str, Any]:
+    over = campaign.last_day < audience["date"]
     state = "booked" if audience["state"] == BUILT and not over else "refused"
     reason = (
         f"its flight ended on {campaign.last_day}"
@@ -220,7 +206,7 @@ def _booking(campaign: Campaign, day: date, audience: Mapping[str, Any]) -> dict
         else f"its audience is {audience['state'].replace('_', ' ')}: {audience['reason']}"
     )
     return {
-        "date": day,
+        "date": audience["date"],
         "campaign": campaign.name,
         "state": state,
         "reason": reason,

@@ -26,7 +26,7 @@ from jobs.lake.spark import SparkLake
 from jobs.run import NOTHING, PUBLISHED, run, stale
 from jobs.segments import SEGMENTS
 from targeting import audiences
-from targeting.audiences import build
+from targeting.audiences import Given, build
 from targeting.campaigns import load
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ class Town:
     def rows(self) -> tuple[Sequence[Mapping[str, Any]], ...]:
         return (self.segments, self.clusters, self.scores, self.listeners)
 
-    def frames(self, spark: SparkSession) -> list[DataFrame]:
-        return [frame(spark, table, rows) for table, rows in zip(TABLES, self.rows, strict=True)]
+    def frames(self, spark: SparkSession) -> Given:
+        return Given(*(frame(spark, table, rows) for table, rows in zip(TABLES, self.rows, strict=True)))
 
     def fill(self, lake: SparkLake, *days: date) -> None:
         for table, rows in zip(TABLES, self.rows, strict=True):
@@ -83,11 +83,12 @@ def scored(n: int, score: float, category: str = "food", day: date = DAY) -> dic
 def made(spark: SparkSession, campaigns: Sequence[Campaign], town: Town, *days: date) -> tuple[dict[str, set[str]], dict[str, Any]]:
     """Return members by audience, holdout included, and the audiences' rows by name."""
     given = town.frames(spark)
+    judged = audiences.audiences(campaigns, given, dates=days or (DAY,)).cache()
     found: dict[str, set[str]] = {}
-    for row in audiences.members(campaigns, *given, dates=days or (DAY,)).collect():
+    for row in audiences.members(campaigns, given, judged, dates=days or (DAY,)).collect():
         assert row["listener_id"] not in found.setdefault(row["audience"], set()), "a listener twice in one audience"
         found[row["audience"]].add(row["listener_id"])
-    return found, {row["audience"]: row for row in audiences.audiences(campaigns, *given, dates=days or (DAY,)).collect()}
+    return found, {row["audience"]: row for row in judged.collect()}
 
 
 def random_town(rng: np.random.Generator, people: int) -> Town:
@@ -155,7 +156,7 @@ def test_members_are_whom_the_words_ask_for_and_nobody_else(spark: SparkSession,
     town = random_town(rng, 300)
     campaigns = [random_campaign(rng, number) for number in range(10)]
     given = town.frames(spark)
-    asked = audiences.candidates(campaigns, *given).toArrow()
+    asked = audiences.candidates(campaigns, given).toArrow()
     found = {one.name: [row for row in asked.to_pylist() if row["audience"] == one.name] for one in campaigns}
     allowed = {row["listener_id"] for row in town.listeners if may_be_reached(row)}
     for wanted in campaigns:
@@ -163,7 +164,7 @@ def test_members_are_whom_the_words_ask_for_and_nobody_else(spark: SparkSession,
         assert len(set(names)) == len(names), "a listener twice in one audience"
         assert set(names) == oracle(wanted, town)
         assert set(names) <= allowed
-    judged = audiences.decide(campaigns, spark.createDataFrame(asked), given[2], given[3], dates=(DAY,))[DAY]
+    judged = audiences.decide(campaigns, spark.createDataFrame(asked), given, dates=(DAY,))
     assert [row["audience"] for row in judged] == [one.name for one in campaigns]
     states = [row["state"] for row in judged]
     assert states.count("built") >= 2 <= states.count("too_small"), "the towns hold audiences of both kinds"
@@ -218,7 +219,7 @@ def test_one_listener_more_or_less_shows_in_no_size(spark: SparkSession) -> None
         found = frame(spark, MEMBERS, [one(MEMBERS, audience="all", listener_id=who(i)) for i in range(n)]).withColumn(
             "basis", F.lit("feed")
         )
-        (row,) = audiences.decide([campaign("all")], found, given[2], given[3], dates=(DAY,))[DAY]
+        (row,) = audiences.decide([campaign("all")], found, given, dates=(DAY,))
         assert row["listeners"] == 40
 
 
@@ -229,7 +230,9 @@ def test_the_holdout_is_drawn_once_for_a_listener_and_a_campaign(spark: SparkSes
     town = everybody(people)
     tomorrow = [[{**row, "date": NEXT} for row in rows] for rows in town.rows]
     both = Town(*(list(rows) + later[: people // 2] for rows, later in zip(town.rows, tomorrow, strict=True)))
-    rows = audiences.members(wanted, *both.frames(spark), dates=(DAY, NEXT)).collect()
+    given = both.frames(spark)
+    judged = audiences.audiences(wanted, given, dates=(DAY, NEXT))
+    rows = audiences.members(wanted, given, judged, dates=(DAY, NEXT)).collect()
     drawn = {(row["date"], row["audience"]): set() for row in rows}
     for row in rows:
         if row["holdout"]:
@@ -279,7 +282,8 @@ def test_a_campaign_is_booked_on_a_built_audience_while_its_flight_lasts(spark: 
         campaign("over", **over),
         campaign("small", minimum=21),
     ]
-    rows = audiences.bookings(wanted, *everybody(20).frames(spark), dates=(DAY,)).collect()
+    judged = audiences.audiences(wanted, everybody(20).frames(spark), dates=(DAY,))
+    rows = audiences.bookings(wanted, judged, dates=(DAY,)).collect()
     told = {row["campaign"]: (row["state"], row["reason"]) for row in rows}
     assert told == {
         "good": ("booked", "its audience is built: at least 10 listeners can be reached"),
@@ -297,10 +301,10 @@ def test_a_campaign_is_booked_on_a_built_audience_while_its_flight_lasts(spark: 
 
 
 def test_the_fingerprint_covers_the_campaigns_and_this_code() -> None:
-    job, other = (audiences.job(MEMBERS, audiences.members, [campaign("a", minimum=n)]) for n in (10, 11))
-    assert job.args != other.args
-    assert job.build.__module__ == "targeting.audiences"
-    assert code_of(job.build.__module__) != code_of("targeting.campaigns")
+    for job, other in zip(*(audiences.jobs([campaign("a", minimum=n)]) for n in (10, 11)), strict=True):
+        assert job.args != other.args
+        assert job.build.__module__ == "targeting.audiences"
+    assert code_of("targeting.audiences") != code_of("targeting.campaigns")
 
 
 @pytest.fixture(scope="module")
@@ -341,8 +345,8 @@ def test_building_and_building_again(spark: SparkSession, tmp_path: Path, file: 
 
     withdrawn = [said(n, consent="withdrawn" if n < 15 else "granted") for n in range(40)]
     put(lake.arrow, SILVER_LISTENERS, withdrawn, DAY)
-    job = audiences.job(MEMBERS, audiences.members, load(file))
-    assert run(job, lake, [DAY]).state == PUBLISHED
+    _, fill, _ = audiences.jobs(load(file))
+    assert run(fill, lake, [DAY]).state == PUBLISHED
     left = lake.arrow.read(MEMBERS).column("listener_id").to_pylist()
     assert set(left) == {who(n) for n in range(15, 40)}
 
@@ -350,7 +354,7 @@ def test_building_and_building_again(spark: SparkSession, tmp_path: Path, file: 
 def test_a_date_of_which_nobody_stated_consent_is_not_passed_over(tmp_path: Path) -> None:
     """As a feed taken in with --basis none leaves it: features, and no word about consent."""
     lake = ArrowLake(Address.parse(str(tmp_path / "lake")))
-    job = audiences.job(AUDIENCES, audiences.audiences, [campaign("plain")])
+    job, *_ = audiences.jobs([campaign("plain")])
     assert not stale(job, lake, [DAY])
     put(lake, USER_FEATURES, [one(USER_FEATURES, listener_id=who(1))], DAY)
     assert list(stale(job, lake, [DAY])) == [DAY]
