@@ -105,6 +105,9 @@ def test_the_model_that_scored_is_named(form: str, lake: ArrowLake, tmp_path: Pa
     state(lake, model_version="7", basis="feed,file")
     manifest = json.loads((delivered(lake, form, tmp_path / "out") / MANIFEST).read_text())
     assert (manifest["model_version"], manifest["consent_basis"]) == ("7", ["feed", "file"])
+    state(lake, model_version="8", basis="feed,file")
+    manifest = json.loads((delivered(lake, form, tmp_path / "out") / MANIFEST).read_text())
+    assert manifest["model_version"] == "8", "the same members by another model are another export"
 
 
 @FORMS
