@@ -18,7 +18,6 @@ from pyspark.sql import functions as F
 from jobs.fingerprint import fingerprint
 from jobs.lake.address import folder
 from jobs.lake.arrow import partition_values
-from jobs.lake.spark import conform
 from jobs.publish import EXTRA, OK, REFUSED, Batch, finish, laned, reason_of, staged_counts
 from jobs.sources.parsing import Taking, keys, parse
 from jobs.sources.reading import DDL, batches
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from jobs.lake.spark import SparkLake
     from jobs.sources.files import Taken
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
 SUSPECT = "suspect"
 BROADCAST = 2_000_000  # keys that a worker holds in memory without trouble
+TASK = 4 << 20  # bytes of small files that one task reads: a task a file would cost more than reading it
 
 
 @dataclass(frozen=True)
@@ -126,37 +126,60 @@ def _account(table: Table, total: Count, read: int) -> None:
 
 
 def read(lake: SparkLake, files: Sequence[Taken]) -> DataFrame:
-    """Return the records of files as (file, position, line, damage); one task a file."""
-    given = [(str(one.path.resolve()), one.form) for one in sorted(files, key=lambda one: -one.path.stat().st_size)]
+    """Return the records of files as (file, position, line, damage); a task a file, or several small ones."""
+    given = [[(str(one.path.resolve()), one.form) for one in part] for part in packed(files)]
 
     def cut(parts: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part in parts:
             for number in part.column(0).to_pylist():
-                yield from batches(*given[number])
+                for path, form in given[number]:
+                    yield from batches(path, form)
 
     return lake.spark.range(0, len(given), 1, len(given)).mapInArrow(cut, DDL)
 
 
+def packed(files: Sequence[Taken]) -> list[list[Taken]]:
+    """Put neighbours by name together up to `TASK` bytes; the largest parts, which take longest, come first."""
+    parts: list[tuple[int, list[Taken]]] = []
+    for one in sorted(files, key=lambda one: one.name):
+        size = one.path.stat().st_size
+        if parts and parts[-1][0] + size <= TASK:
+            parts[-1] = (parts[-1][0] + size, [*parts[-1][1], one])
+        else:
+            parts.append((size, [one]))
+    return [part for _, part in sorted(parts, key=lambda part: -part[0])]
+
+
 def _repeated(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Taking) -> DataFrame:
-    """Return the keys that occur more than once in the files, or are in the table already."""
+    """Return hashes of the keys that occur more than once in the files, or are in the table already.
+
+    Two keys may share a hash: theirs are looked at again like the others, by the keys themselves.
+    """
     table = feed.table
-    found = keys(read(lake, files), feed, taking).persist(StorageLevel.DISK_ONLY)
-    mine = found.select(*table.key, F.lit(1).alias("new"))
-    if lake.arrow.files(table):
+    found = keys(read(lake, files), feed, taking).select("date", _hash(table), F.lit(1).alias("new"))
+    held = lake.arrow.files(table)
+    if held:
+        found = found.persist(StorageLevel.DISK_ONLY)
         dates = [row["date"] for row in found.select("date").where("date IS NOT NULL").distinct().collect()] if table.dated else None
-        mine = mine.unionByName(lake.read(table, dates).select(*table.key, F.lit(0).alias("new")))
-    counted = mine.groupBy(*table.key).agg(F.count("*").alias("n"), F.max("new").alias("new"))
-    repeated = counted.where("n > 1 AND new = 1").select(*table.key).persist(StorageLevel.DISK_ONLY)
+        known = lake.read(table, dates).select(F.lit(None).cast("date").alias("date"), _hash(table), F.lit(0).alias("new"))
+    every = found.unionByName(known) if held else found
+    counted = every.groupBy("hash").agg(F.count("*").alias("n"), F.max("new").alias("new"))
+    repeated = counted.where("n > 1 AND new = 1").select("hash").persist(StorageLevel.DISK_ONLY)
     few = repeated.count() <= BROADCAST
     found.unpersist()
     return F.broadcast(repeated) if few else repeated
 
 
+def _hash(table: Table) -> Column:
+    return F.xxhash64(*(F.col(name).cast(table.by_name[name].dtype) for name in table.key)).alias("hash")
+
+
 def _marked(rows: DataFrame, feed: Feed, repeated: DataFrame) -> DataFrame:
     """Say of every row why it is refused, or that it is good, or good with a key that occurs again."""
     table = feed.table
-    typed = rows.select(*conform(rows, table).columns, "payload", F.coalesce("reason", reason_of(table)).alias("refused_for"))
-    joined = typed.join(repeated.select(*table.key, F.lit(True).alias("again")), [*table.key], "left")  # noqa: FBT003
+    own = [F.col(column.name).cast(column.dtype).alias(column.name) for column in table.columns]
+    typed = rows.select(*own, "payload", F.coalesce("reason", reason_of(table)).alias("refused_for"), _hash(table))
+    joined = typed.join(repeated.select("hash", F.lit(True).alias("again")), "hash", "left")  # noqa: FBT003
     shown = F.when(F.col("refused_for").isNotNull(), F.coalesce("payload", F.to_json(F.struct(*table.plain_columns))))
     lane = F.when(F.col("refused_for").isNotNull(), REFUSED).when(F.col("again"), SUSPECT).otherwise(OK)
     whole = joined.select(*table.names, "refused_for", shown.alias("refused_row"), "again")
