@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -32,6 +32,7 @@ class Size:
     days: int = 35
     seeds: tuple[int, ...] = (11, 12, 13)
     folder: Path = FOLDER
+    campaigns: Path = demo.CAMPAIGNS
 
     @property
     def dates(self) -> Dates:
@@ -46,7 +47,7 @@ class Size:
 
 @cache
 def lake_of(size: Size, seed: int, *, signal: bool = True) -> SparkLake:
-    """Return the lake of a world that went through every stage; what is there already is not made again."""
+    """Return the lake of a world that went through every stage (without signal: up to training); what is there is not made again."""
     code = hashlib.sha256("".join(code_of(name) for name in CODE).encode()).hexdigest()[:8]
     name = f"{'signal' if signal else 'nothing'}-{size.listeners}x{size.days}-{seed}-"
     for old in size.folder.glob(f"{name}*"):
@@ -54,5 +55,6 @@ def lake_of(size: Size, seed: int, *, signal: bool = True) -> SparkLake:
             shutil.rmtree(old)
     lake = SparkLake(Address.parse(str(size.folder / f"{name}{code}" / "lake")))
     sys.stderr.write(f"world {name}{code}\n")
-    demo.play(lake, demo.world_setting(lake.address, listeners=size.listeners, days=size.days, seed=seed, signal=signal))
+    setting = demo.world_setting(lake.address, listeners=size.listeners, days=size.days, seed=seed, signal=signal)
+    demo.play(lake, replace(setting, campaigns=size.campaigns), stop="" if signal else "train")
     return lake

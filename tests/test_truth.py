@@ -1,0 +1,54 @@
+"""The programs of `make truth` on a world small enough for every test run: they measure, and what is exact is exact."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import feeds
+import listeners
+import pytest
+import response
+from worlds import Size
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+    from results import Row
+
+FEW = Path("infra/campaigns-small.yaml")  # its audiences are built of few listeners
+SMALL = Size(listeners=2_800, days=14, seeds=(5,), campaigns=FEW)
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
+    """Every row that the programs return for one small world, by id."""
+    size = replace(SMALL, folder=tmp_path_factory.mktemp("truth"))
+    programs = (feeds.defects, listeners.features, listeners.audiences, response.ranking, response.calibration)
+    return {one.id: one for program in programs for one in program(size)}
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+@pytest.mark.ray
+@pytest.mark.parametrize("name", ["intake_defects", "features_twice", "features_direct", "audience_not_agreed"])
+def test_what_must_be_exact_is_exact_on_a_small_world(rows: dict[str, Row], name: str) -> None:
+    assert (rows[name].value, rows[name].holds) == (0.0, True)
+
+
+@pytest.mark.slow
+def test_audiences_of_the_small_world_have_members_to_be_exact_about(rows: dict[str, Row]) -> None:
+    assert (rows["audience_members"].value or 0) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["response_auc_share", "response_out_of_reach", "response_calibration"])
+def test_what_is_estimated_has_an_interval_around_it(rows: dict[str, Row], name: str) -> None:
+    one = rows[name]
+    assert one.value is not None
+    assert one.low is not None
+    assert one.high is not None
+    assert all(math.isfinite(number) for number in (one.low, one.value, one.high))
+    assert one.low <= one.value <= one.high
+    assert one.seeds == SMALL.seeds
