@@ -39,7 +39,7 @@ fi
 
 jars="$venv/jars"
 mkdir -p "$jars"
-if ! (cd "$jars" && sha256sum --check --quiet "$OLDPWD/infra/spark/jars.sha256" 2>/dev/null); then
+if ! (cd "$jars" && sha256sum --check --status "$OLDPWD/infra/spark/jars.sha256" 2>/dev/null); then
   say "Delta's two jars"
   scratch="$(mktemp -d)"
   trap 'rm -rf "$scratch"' EXIT
