@@ -13,14 +13,16 @@ SIZE = 320.0  # side of a square chart's plotting area, in SVG units
 TICKS = 4
 TINY = 0.001  # the smallest scale there is, and how far a step may miss a round number
 STRONG = 1.5  # standard deviations that get the full colour
+FULL = 0.6  # opacity of the full colour: text stays readable on it, on light and on dark ground
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: a label and a value."""
+    """One bar: a label, a value, and what else there is to say of it."""
 
     label: str
     value: float
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,6 @@ def nice(step: float) -> float:
 
 def heat(z: float) -> str:
     """Return a CSS colour for a distance from the mean: teal above, orange below, transparent at it."""
-    strength = min(1.0, abs(z) / STRONG)
+    strength = FULL * min(1.0, abs(z) / STRONG)
     red, green, blue = (13, 148, 136) if z >= 0 else (234, 88, 12)
     return f"rgba({red}, {green}, {blue}, {strength:.2f})"

@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 
 from jobs.catalogue import TABLES
 from jobs.contracts.delivery import APPROVALS, AUDIENCES, BOOKINGS, CLUSTER_PROFILES, CLUSTERS, SCORES, TRAININGS
-from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
+from jobs.contracts.derived import CONTEXT_FEATURES, EXAMPLES, USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.operations import FILES, QUARANTINE, VERDICTS
-from jobs.contracts.silver import LISTENS, SESSIONS, SILVER_LISTENERS
-from jobs.features import USER
+from jobs.contracts.silver import LISTENS, SESSIONS, SILVER_LISTENERS, SILVER_TRACKS
 from targeting.drawing import Bar, Curve, heat
+from targeting.wording import asks, meaning, share, short, traits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,22 +25,24 @@ if TYPE_CHECKING:
     from jobs.lake.arrow import ArrowLake
     from validation.contract import Table
 
-MEANING = {feature.name: feature.meaning for feature in USER}
-TOP = 12
+TOP = 12  # inputs of the model that are shown
+REASONS = 14  # reasons of refusal that are shown
+NOTABLE = 0.3  # standard deviations from everybody's mean below which a feature tells no cluster from another
+STEADY = 0.5  # rank correlation of an input with its effect from which the effect has a direction
 SHOWN = {
-    "auc": "AUC",
-    "auc_minus_base": "AUC above the base rate",
-    "normalised_entropy": "normalised entropy",
-    "calibration_ratio": "clicks over expected clicks",
+    "auc": ("AUC", "0.5 is chance, 1 is perfect: how often a click is ranked above a non-click"),
+    "auc_minus_base": ("AUC above the base rate", "above 0 it knows more than the overall click rate"),
+    "normalised_entropy": ("normalised entropy", "below 1 it is surprised less often than the overall click rate is"),
+    "calibration_ratio": ("clicks over expected clicks", "1 is right; below 1 it promises too many"),
 }
 
 
 @dataclass(frozen=True)
 class Box:
-    """One stage of the flow: what it holds, how many rows, in how many tables."""
+    """One table of the flow: what it holds, how many rows, and the code that writes it."""
 
     name: str
-    folder: str
+    code: str
     rows: int
 
 
@@ -49,18 +51,19 @@ class PageData:
     """All that the page shows, as plain values."""
 
     date: str
-    lake: str
-    flow: tuple[Box, ...]
+    assumed: bool
+    flow: tuple[tuple[str, tuple[Box, ...]], ...]
     consent: tuple[Bar, ...]
     segments: tuple[Bar, ...]
     audiences: tuple[Mapping[str, Any], ...]
     clusters: tuple[Mapping[str, Any], ...]
+    traits: tuple[tuple[str, bool], ...]
     refused: tuple[Bar, ...]
     taken: Mapping[str, int]
     checks: Mapping[str, int]
     model: Mapping[str, Any] | None
     model_note: str
-    versions: tuple[Mapping[str, Any], ...]
+    tables: tuple[Mapping[str, Any], ...]
 
 
 def render(data: PageData) -> str:
@@ -69,35 +72,40 @@ def render(data: PageData) -> str:
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["thousands"] = lambda n: "-" if n is None else f"{n:,}"
     environment.filters["decimal"] = lambda x: "-" if x is None else f"{x:.3f}"
+    environment.filters["signed"] = lambda z: f"{z:+.1f}" if abs(z) >= 0.05 else "0"  # noqa: PLR2004  # rounds to nothing
+    environment.filters |= {"share": share, "short": short}
     return environment.get_template("page.html").render(page=data)
 
 
 def collect(lake: ArrowLake, day: date, summary: Mapping[str, Any] | None) -> PageData:
     """Read a date's results; `summary` is the registry's record of the newest training, None where nothing was trained."""
+    stated = lake.read(SILVER_LISTENERS, [day], columns=["listener_id", "consent", "ads_allowed", "basis"]).to_pylist()
+    found = _clusters(lake, day)
     return PageData(
         date=day.isoformat(),
-        lake=lake.address.uri,
+        assumed=any(row["basis"] == "assume" for row in stated),
         flow=_flow(lake, summary is not None),
-        consent=_consent(lake, day),
+        consent=_consent(lake, day, stated),
         segments=_counted(lake, USER_SEGMENTS, day, "segment"),
         audiences=_audiences(lake, day),
-        clusters=_clusters(lake, day),
+        clusters=found,
+        traits=_traits(found),
         refused=_refused(lake),
         taken=_taken(lake),
         checks=_checks(lake),
         model=None if summary is None else model_of(summary, lake),
         model_note="" if summary else _why_no_model(lake),
-        versions=_versions(lake),
+        tables=_tables(lake),
     )
 
 
 def model_of(summary: Mapping[str, Any], lake: ArrowLake) -> dict[str, Any]:
     """Return what the page tells of a model: its numbers with intervals, its calibration curve, what drives it."""
     approvals = sorted(lake.read(APPROVALS).to_pylist(), key=lambda row: row["decided_at"])
-    drivers = [Bar(_words(one["feature"]), one["effect"]) for one in summary["drivers"][:TOP]]
+    drivers = [Bar(meaning(one["feature"]), one["effect"], _direction(one.get("direction"))) for one in summary["drivers"][:TOP]]
     return {
         "name": summary["model"],
-        "metrics": {words: summary["metrics"][name] for name, words in SHOWN.items() if name in summary["metrics"]},
+        "metrics": [(*words, summary["metrics"][name]) for name, words in SHOWN.items() if name in summary["metrics"]],
         "gate": summary["gate"],
         "split": summary["split"],
         "curve": Curve.of(summary["calibration"]),
@@ -106,35 +114,56 @@ def model_of(summary: Mapping[str, Any], lake: ArrowLake) -> dict[str, Any]:
     }
 
 
-def _words(feature: str) -> str:
-    return MEANING.get(feature, feature.replace("_", " "))
+def _direction(rank: float | None) -> str:
+    if rank is None or abs(rank) < STEADY:
+        return ""
+    return "more" if rank > 0 else "fewer"
 
 
-def _flow(lake: ArrowLake, trained: bool) -> tuple[Box, ...]:  # noqa: FBT001
-    bronze = [table for name, table in TABLES.items() if name.startswith("bronze.")]
-    boxes = [Box("bronze", "jobs/ingest", sum(lake.count(table) for table in bronze))]
-    boxes += [Box(name, folder, lake.count(table)) for name, table, folder in FLOW]
-    return tuple(box for box in boxes if trained or box.name not in OF_MODELS)
-
-
-OF_MODELS = ("examples", "models", "scores")
-FLOW = (
-    ("listens", LISTENS, "jobs/listens"),
-    ("sessions", SESSIONS, "jobs/sessions"),
-    ("features", USER_FEATURES, "jobs/user_features"),
-    ("segments", USER_SEGMENTS, "jobs/user_segments"),
-    ("examples", EXAMPLES, "jobs/examples"),
-    ("models", TRAININGS, "ray_tune"),
-    ("scores", SCORES, "targeting/scoring"),
-    ("clusters", CLUSTERS, "targeting/clusters"),
-    ("audiences", AUDIENCES, "targeting/audiences"),
-    ("bookings", BOOKINGS, "targeting/campaigns"),
+OF_MODELS = "model"
+FLOW: tuple[tuple[str, tuple[tuple[str, Table, str], ...]], ...] = (
+    (
+        "silver",
+        (
+            ("listeners", SILVER_LISTENERS, "jobs/listeners"),
+            ("tracks", SILVER_TRACKS, "jobs/tracks"),
+            ("listens", LISTENS, "jobs/listens"),
+            ("sessions", SESSIONS, "jobs/sessions"),
+        ),
+    ),
+    (
+        "features",
+        (
+            ("listener features", USER_FEATURES, "jobs/user_features"),
+            ("context features", CONTEXT_FEATURES, "jobs/context_features"),
+            ("segments", USER_SEGMENTS, "jobs/user_segments"),
+        ),
+    ),
+    (OF_MODELS, (("examples", EXAMPLES, "jobs/examples"), ("models", TRAININGS, "ray_tune"), ("scores", SCORES, "targeting/scoring"))),
+    (
+        "delivery",
+        (
+            ("clusters", CLUSTERS, "targeting/clusters"),
+            ("audiences", AUDIENCES, "targeting/audiences"),
+            ("bookings", BOOKINGS, "targeting/campaigns"),
+        ),
+    ),
 )
 
 
-def _consent(lake: ArrowLake, day: date) -> tuple[Bar, ...]:
+def _flow(lake: ArrowLake, trained: bool) -> tuple[tuple[str, tuple[Box, ...]], ...]:  # noqa: FBT001
+    bronze = [table for name, table in TABLES.items() if name.startswith("bronze.")]
+    taken = _taken(lake)
+    feeds = (
+        Box("feed records", f"{taken['files']:,} files", taken["rows_in"]),
+        Box("kept", "jobs/ingest", sum(lake.count(one) for one in bronze)),
+    )
+    layers = [(name, tuple(Box(one, code, lake.count(table)) for one, table, code in members)) for name, members in FLOW]
+    return (("bronze", feeds), *(layer for layer in layers if trained or layer[0] != OF_MODELS))
+
+
+def _consent(lake: ArrowLake, day: date, stated: list[dict[str, Any]]) -> tuple[Bar, ...]:
     heard = lake.read(USER_FEATURES, [day], columns=["listener_id"])
-    stated = lake.read(SILVER_LISTENERS, [day], columns=["listener_id", "consent", "ads_allowed"]).to_pylist()
     listening = set(heard.column("listener_id").to_pylist())
     mine = [row for row in stated if row["listener_id"] in listening]
     return (
@@ -166,32 +195,32 @@ def _audiences(lake: ArrowLake, day: date) -> tuple[Mapping[str, Any], ...]:
     )
 
 
-def asks(definition: Mapping[str, Any]) -> str:
-    """Say in words whom a campaign asks for."""
-    parts = []
-    if definition["include"]:
-        parts.append("in " + " or ".join(definition["include"]))
-    if definition["clusters"]:
-        parts.append("in cluster " + " or ".join(definition["clusters"]))
-    if definition["top_share"]:
-        parts.append(f"among the {definition['top_share']:.0%} likeliest to click on {definition['category']}")
-    if definition["exclude"]:
-        parts.append("not in " + " nor ".join(definition["exclude"]))
-    return ", ".join(parts).replace("_", " ")
-
-
 def _clusters(lake: ArrowLake, day: date) -> tuple[Mapping[str, Any], ...]:
     found: dict[str, dict[str, Any]] = {}
     for row in lake.read(CLUSTER_PROFILES, [day]).to_pylist():
-        one = found.setdefault(row["cluster"], {"name": row["cluster"], "label": row["label"], "listeners": row["listeners"], "cells": {}})
-        one["cells"][row["feature"]] = {"z": row["z"], "mean": row["mean"], "color": heat(row["z"]), "words": _words(row["feature"])}
+        plain = {"name": row["cluster"], "traits": traits(row["label"]), "listeners": row["listeners"], "cells": {}}
+        one = found.setdefault(row["cluster"], plain)
+        one["cells"][row["feature"]] = {"z": row["z"], "mean": row["mean"], "color": heat(row["z"]), "words": meaning(row["feature"])}
     return tuple(found[name] for name in sorted(found))
+
+
+def _traits(clusters: tuple[Mapping[str, Any], ...]) -> tuple[tuple[str, bool], ...]:
+    """Return the features, those first that tell clusters apart most, each with whether it does so notably."""
+    furthest: dict[str, float] = {}
+    for one in clusters:
+        for feature, cell in one["cells"].items():
+            furthest[feature] = max(furthest.get(feature, 0.0), abs(cell["z"]))
+    return tuple((name, z >= NOTABLE) for name, z in sorted(furthest.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _refused(lake: ArrowLake) -> tuple[Bar, ...]:
     rows = lake.read(QUARANTINE, columns=["target", "reason"]).to_pylist()
-    counts = Counter((row["reason"], row["target"]) for row in rows)
-    return tuple(Bar(f"{reason.replace('_', ' ')} · {target}", n) for (reason, target), n in counts.most_common(14))
+    counts = Counter(row["reason"] for row in rows)
+    where = Counter((row["reason"], row["target"]) for row in rows)
+    told = {reason: ", ".join(f"{target} {n:,}" for (one, target), n in where.most_common() if one == reason) for reason in counts}
+    shown = [Bar(reason.replace("_", " "), n, told[reason]) for reason, n in counts.most_common(REASONS)]
+    rest = counts.most_common()[REASONS:]
+    return (*shown, *([Bar(f"{len(rest)} other reasons", sum(n for _, n in rest))] if rest else ()))
 
 
 def _taken(lake: ArrowLake) -> dict[str, int]:
@@ -211,7 +240,10 @@ def _why_no_model(lake: ArrowLake) -> str:
     return "No model was trained yet."
 
 
-def _versions(lake: ArrowLake) -> tuple[Mapping[str, Any], ...]:
-    tables = [*(table for table in TABLES.values() if not table.name.startswith("ops."))]
-    shown = ({"table": table.name, "version": lake.version(table), "rows": lake.count(table), "row": table.row} for table in tables)
-    return tuple(one for one in shown if one["version"] is not None)
+def _tables(lake: ArrowLake) -> tuple[Mapping[str, Any], ...]:
+    shown = ((table, lake.version(table)) for table in TABLES.values() if not table.name.startswith("ops."))
+    return tuple(
+        {"table": table.name, "version": version, "rows": lake.count(table), "row": table.row}
+        for table, version in shown
+        if version is not None
+    )

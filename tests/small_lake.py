@@ -119,7 +119,10 @@ SUMMARY: Row = {
         {"feature": "x_new", "effect": 0.0},
     ],
     "gate": {"passed": True, "reason": "AUC 0.731 [0.710, 0.752]: 5 gates passed"},
-    "split": {"test": {"rows": 4499}},
+    "split": {
+        "train": {"first": "2026-10-01", "last": "2026-10-21", "rows": 12_000},
+        "test": {"first": "2026-10-30", "last": "2026-11-06", "rows": 4_499},
+    },
 }
 
 

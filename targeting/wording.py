@@ -1,0 +1,80 @@
+"""How the page puts features, clusters and campaigns into words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jobs.contracts.derived import EXAMPLES, USER_FEATURES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MEANING = {column.name: column.meaning for table in (EXAMPLES, USER_FEATURES) for column in table.columns}
+WINDOW = re.compile(r", last (\d+ days|day)$")
+# What a cluster's trait is called beside seven others: "share of rock among plays of known genre" is "rock".
+SHORTER = (
+    (re.compile(r"^share of (.+) among plays of known genre$"), r"\1"),
+    (re.compile(r"^share of plays that are (.+)$"), r"\1"),
+    (re.compile(r"^share of plays "), "plays "),
+    (re.compile(r"^mean (.+) of tracks played$"), r"\1"),
+    (re.compile(r"^mean "), ""),
+)
+LEAST = 0.01  # percent
+SIGNS = {"more": "above", "less": "below"}
+
+
+@dataclass(frozen=True)
+class Trait:
+    """One thing in which a cluster stands out: `side` is above or below everybody's mean, or empty where nothing does."""
+
+    side: str
+    words: str
+
+
+def meaning(feature: str) -> str:
+    """Return what a model's input is, in words; one that no table declares goes by its name."""
+    return MEANING.get(feature, feature.replace("_", " "))
+
+
+def short(words: str) -> str:
+    """Return a feature's meaning in as few words as tell it from the others."""
+    plain = WINDOW.sub("", words)
+    for pattern, shorter in SHORTER:
+        plain = pattern.sub(shorter, plain)
+    return plain
+
+
+def traits(label: str) -> tuple[Trait, ...]:
+    """Split a cluster's published label (`more: hours heard; less: ...`) into what stands out."""
+    found = []
+    for part in label.split("; "):
+        sign, colon, words = part.partition(": ")
+        known = bool(colon) and sign in SIGNS
+        found.append(Trait(SIGNS[sign], short(words)) if known else Trait("", part))
+    return tuple(found)
+
+
+def asks(definition: Mapping[str, Any]) -> str:
+    """Say in words whom a campaign asks for."""
+    parts = []
+    if definition["include"]:
+        parts.append("in " + " or ".join(definition["include"]))
+    if definition["clusters"]:
+        parts.append("in cluster " + " or ".join(definition["clusters"]))
+    if definition["top_share"]:
+        parts.append(f"among the {definition['top_share']:.0%} likeliest to click on {definition['category']}")
+    if definition["exclude"]:
+        parts.append("not in " + " nor ".join(definition["exclude"]))
+    return ", ".join(parts).replace("_", " ")
+
+
+def share(part: float, whole: float) -> str:
+    """Return a part of a whole in percent; what is little is never rounded to nothing."""
+    if not whole:
+        return "-"
+    percent = 100 * part / whole
+    if 0 < percent < LEAST:
+        return f"under {LEAST}%"
+    return f"{percent:.2f}%" if 0 < min(percent, 100 - percent) < 1 else f"{percent:.0f}%"
