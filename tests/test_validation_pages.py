@@ -111,7 +111,7 @@ def test_every_link_leads_somewhere(folder: Path) -> None:
 
 def test_the_index_tells_each_tables_last_verdict(folder: Path) -> None:
     text = Page(folder / "index.html").text
-    assert f"{len(TABLES)} tables {len(TABLES) - 2} passed their last audit 1 held back 1 not audited yet" in text
+    assert f"{len(TABLES)} tables {len(TABLES) - 2} passed their last audit 1 held back 1 without an audit so far" in text
     assert "bronze.plays was held back (2026-11-01 to 2026-11-03): key_unique : 17 rows; expected every (event_id) once" in text
     assert "kind_known : 17 rows; expected a track or an episode" in text
     assert f"silver.tracks {TABLES['silver.tracks'].row} not audited -" in text
@@ -169,5 +169,5 @@ def test_verdicts_on_tables_that_are_gone_are_named(tmp_path: Path) -> None:
 
 def test_without_any_verdict_the_pages_still_show_what_is_promised(tmp_path: Path) -> None:
     text = Page(render([PLAYS], [], tmp_path)).text
-    assert "1 not audited yet 0 batches audited" in text
+    assert "1 without an audit so far 0 batches audited" in text
     assert "No batch was audited yet." in Page(tmp_path / "bronze.plays.html").text
