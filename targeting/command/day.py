@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 HELP = "run a day's stages, from events to exported audiences; what is up to date is left alone"
 EXAMPLE = "overtone day --date 2026-11-09"
 CAMPAIGNS = Path("infra/campaigns.yaml")
+MINUTE = 90  # seconds up to which time left is told in seconds
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -81,21 +83,49 @@ def with_events(lake: ArrowLake) -> Dates:
     return days(date.fromisoformat(known[0]), date.fromisoformat(known[-1]))
 
 
-def execute(stages: Sequence[Stage], day: Day) -> list[tuple[Stage, Done, float]]:
-    """Run stages in order, saying on stderr what each did and how long the rest should take."""
-    started, done, found = time.monotonic(), 0.0, []
-    total = sum(stage.weight for stage in stages)
-    for number, stage in enumerate(stages, 1):
+@dataclass
+class Progress:
+    """How far a run is: what was done of all stages, counted in their weights, and since when."""
+
+    stages: int
+    weight: float
+    number: int = 0
+    done: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def of(cls, stages: Sequence[Stage]) -> Progress:
+        """Begin with nothing done."""
+        return cls(len(stages), sum(stage.weight for stage in stages))
+
+    @property
+    def place(self) -> str:
+        """The number of the current stage."""
+        return f"[{self.number:2}/{self.stages}]"
+
+    def left(self) -> str:
+        """Say how long the rest should take at the pace so far."""
+        seconds = (time.monotonic() - self.started) / self.done * (self.weight - self.done)
+        if self.number == self.stages:
+            return ""
+        return f", about {seconds:.0f} s left" if seconds < MINUTE else f", about {seconds / 60:.0f} min left"
+
+
+def execute(stages: Sequence[Stage], day: Day, progress: Progress | None = None) -> list[tuple[Stage, Done, float]]:
+    """Run stages in order, saying on stderr what each did and how long the rest should take.
+
+    `progress` is that of a longer run, of which these stages are a part.
+    """
+    progress, found = progress or Progress.of(stages), []
+    for stage in stages:
         before = time.monotonic()
-        _note(f"[{number:2}/{len(stages)}] {stage.name} ...", end="\r")
+        progress.number += 1
+        _note(f"{progress.place} {stage.name} ...", end="\r")
         result = stage.run(day)
-        seconds = time.monotonic() - before
-        done += stage.weight
+        progress.done += stage.weight
         # What was skipped says nothing of the speed of what is left.
-        pace = (time.monotonic() - started) / done
-        left = f", about {pace * (total - done):.0f} s left" if result.changed and number < len(stages) else ""
-        _note(f"[{number:2}/{len(stages)}] {result.sentence}{left}")
-        found.append((stage, result, seconds))
+        _note(f"{progress.place} {result.sentence}{progress.left() if result.changed else ''}")
+        found.append((stage, result, time.monotonic() - before))
     return found
 
 

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.contracts.delivery import APPROVALS, TRAININGS
-from jobs.lake.address import Address
-from targeting.command.day import CAMPAIGNS, execute, with_events
-from targeting.command.reply import Reply, table
+from jobs.lake.address import VARIABLE, Address
+from targeting.command.day import CAMPAIGNS, Progress, execute, with_events
+from targeting.command.digest import digest, lines
+from targeting.command.reply import Reply
+from validation.contract import did_you_mean
+from validation.verdict import WrongUse
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
     from jobs.lake.spark import SparkLake
+    from jobs.run import Dates
     from targeting.command.stages import Day, Done, Stage
+    from targeting.page import PageData
 
 HELP = "run everything once on a known-truth world, or on a real feed"
 EXAMPLE = "overtone demo --source eventsim --input ./feed"
 WORLD = "world"
+FEEDS = ("eventsim", "listenbrainz", "lastfm", "spotify")  # forms of a real feed that holds plays
 REVIEWER = "demo-reviewer"
 FIRST_DAY = date(2026, 10, 1)
+RECENT = 120  # days of a real feed, which may span decades: the longest window, and a month of days that have it whole
 
 
 @dataclass(frozen=True)
@@ -40,13 +49,12 @@ class Setting:
     clock: datetime
     signal: bool = True
     trials: int = 4
+    recent: int | None = None  # most dates worked on, the latest ones; None for all that have events
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument(
-        "--source", default=WORLD, help="world (default), or the form of a real feed: eventsim, listenbrainz, lastfm, spotify"
-    )
+    parser.add_argument("--source", default=WORLD, help=f"world (default), or the form of a real feed: {', '.join(FEEDS)}")
     parser.add_argument("--input", type=Path, help="folder of a real feed")
     parser.add_argument("--listeners", type=int, default=20_000, help="listeners of the world (default: 20,000)")
     parser.add_argument("--days", type=int, default=40, help="days of the world (default: 40)")
@@ -61,9 +69,11 @@ def run(options: argparse.Namespace) -> Reply:
     """Run all stages, then draw the page."""
     from jobs.lake.spark import SparkLake
 
-    address = Address.choose(options.lake or (None if options.source == WORLD else f"./build/{options.source}/lake"))
+    own = None if options.source == WORLD or VARIABLE in os.environ else f"./build/{options.source}/lake"
+    address = Address.choose(options.lake or own)
+    setting = _setting(options, address)
     lake = SparkLake(address)
-    results, day = play(lake, _setting(options, address))
+    results, day = play(lake, setting)
     return _reply(results, day, _page(lake, day))
 
 
@@ -72,11 +82,24 @@ def play(lake: SparkLake, setting: Setting, stop: str = "") -> tuple[list[tuple[
     from targeting.command import stages
 
     exports = lake.address.beside("-exports")
-    results = execute(_intake(setting, lake), stages.Day(lake, (), setting.campaigns, exports, setting.trials))
-    day = stages.Day(lake, with_events(lake.arrow), setting.campaigns, exports, setting.trials)
     chosen = _with_approval(stages.STAGES)
     names = [stage.name for stage in chosen]
-    return results + execute(chosen[: names.index(stop) + 1] if stop else chosen, day), day
+    chosen = chosen[: names.index(stop) + 1] if stop else chosen
+    intake = _intake(setting, lake)
+    progress = Progress.of((*intake, *chosen))
+    results = execute(intake, stages.Day(lake, (), setting.campaigns, exports, setting.trials), progress)
+    day = stages.Day(lake, latest(with_events(lake.arrow), setting.recent), setting.campaigns, exports, setting.trials)
+    return results + execute(chosen, day, progress), day
+
+
+def latest(dates: Dates, most: int | None) -> Dates:
+    """Return the last dates, at most so many; what is left out is said on stderr, with the command that does it."""
+    if most is None or len(dates) <= most:
+        return dates
+    kept = dates[-most:]
+    said = f"the feed spans {dates[0]} to {dates[-1]}; a demo works on its last {most} days"
+    print(f"        {said} (the others: overtone day --from {dates[0]} --to {kept[0] - timedelta(days=1)})", file=sys.stderr)
+    return kept
 
 
 def world_setting(address: Address, *, listeners: int, days: int, seed: int, signal: bool = True) -> Setting:
@@ -87,17 +110,23 @@ def world_setting(address: Address, *, listeners: int, days: int, seed: int, sig
 
 
 def _setting(options: argparse.Namespace, address: Address) -> Setting:
-    from validation.verdict import WrongUse
-
+    for name in ("listeners", "days", "trials"):
+        if getattr(options, name) < 1:
+            raise WrongUse(f"--{name} is {getattr(options, name)}; it has to be 1 or more")
     if options.source == WORLD:
+        if options.input is not None:
+            raise WrongUse(f"--input {options.input}: the world makes its own feed; name the form of this one with --source")
         world = world_setting(address, listeners=options.listeners, days=options.days, seed=options.seed)
         return replace(world, trials=options.trials, campaigns=options.campaigns or CAMPAIGNS)
+    if options.source not in FEEDS:
+        raise WrongUse(f"unknown source {options.source!r}{did_you_mean(options.source, (WORLD, *FEEDS))}")
     if options.input is None:
         raise WrongUse(
             f"--source {options.source} reads a real feed: name its folder with --input (make demo SOURCE={options.source} INPUT=<folder>)"
         )
     campaigns = options.campaigns or Path("infra/campaigns-small.yaml")
-    return Setting(options.source, options.input, "assume", campaigns, 0, 0, 0, datetime.now(UTC), trials=options.trials)
+    clock = datetime.now(UTC)
+    return Setting(options.source, options.input, "assume", campaigns, 0, 0, 0, clock, trials=options.trials, recent=RECENT)
 
 
 def _intake(setting: Setting, lake: SparkLake) -> tuple[Stage, ...]:
@@ -119,7 +148,8 @@ def _intake(setting: Setting, lake: SparkLake) -> tuple[Stage, ...]:
 
         user = "demo-listener" if name in SOURCES and SOURCES[name].needs_user else None
         report = take_in(lake, name, [setting.inputs], basis=setting.basis, clock=setting.clock, user=user)
-        return Done(report.sentence, report.changed, report.kept)
+        skipped = "".join(f"\n        {one.sentence}" for one in report.skipped)
+        return Done(report.sentence + skipped, report.changed, report.kept)
 
     taken = step("ingest", "bronze", 75, f"overtone ingest {name} {setting.inputs} --basis {setting.basis}", ingest)
     made = step("world", "files", 40, f"python -m jobs.world --seed {setting.seed}", world)
@@ -141,6 +171,8 @@ def _approve(day: Day) -> Done:
 
     trained = sorted(day.lake.arrow.read(TRAININGS).to_pylist(), key=lambda row: row["trained_at"])
     passed = [row for row in trained if row["gate"] == "passed" and row["version"]]
+    if not trained:
+        return Done("approve: no model was trained, so there is nothing to approve", changed=False)
     if not passed:
         return Done("approve: no model passed its gate, so there is nothing to approve", changed=False)
     newest = passed[-1]
@@ -152,7 +184,7 @@ def _approve(day: Day) -> Done:
     return Done(approve(day.lake.arrow, newest["model"], newest["version"], by=REVIEWER), changed=True)
 
 
-def _page(lake: SparkLake, day: Day) -> Path:
+def _page(lake: SparkLake, day: Day) -> tuple[PageData, Path]:
     from jobs.catalogue import TABLES
     from jobs.contracts.operations import VERDICTS
     from targeting.page import collect, render
@@ -161,9 +193,10 @@ def _page(lake: SparkLake, day: Day) -> Path:
     folder = lake.address.beside("-page")
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "index.html"
-    target.write_text(render(collect(lake.arrow, day.last, _summary(lake))), encoding="utf-8")
+    data = collect(lake.arrow, day.last, _summary(lake))
+    target.write_text(render(data), encoding="utf-8")
     pages.render(tuple(TABLES.values()), lake.arrow.read(VERDICTS).to_pylist(), folder / "checks")
-    return target
+    return data, target
 
 
 def _summary(lake: SparkLake) -> Mapping[str, Any] | None:
@@ -176,10 +209,10 @@ def _summary(lake: SparkLake) -> Mapping[str, Any] | None:
     return summary(lake.arrow, newest["model"], newest["version"])
 
 
-def _reply(results: list[tuple[Stage, Done, float]], day: Day, page: Path) -> Reply:
-    rows = [{"stage": s.name, "writes": s.writes, "rows": d.rows, "seconds": round(t, 1)} for s, d, t in results]
-    data = {"stages": rows, "date": day.last.isoformat(), "page": str(page)}
-    closing = f"page: {page.resolve().as_uri()}"
-    if not any(done.changed for _, done, _ in results):
-        return Reply(data, f"nothing to do: all {len(rows)} stages up to {day.last} are done\n{closing}")
-    return Reply(data, table(rows, ("stage", "writes", "rows", "seconds"), empty="no stages") + f"\n{closing}")
+def _reply(results: list[tuple[Stage, Done, float]], day: Day, drawn: tuple[PageData, Path]) -> Reply:
+    rows = [{"stage": s.name, "writes": s.writes, "rows": d.rows, "seconds": round(t, 1), "changed": d.changed} for s, d, t in results]
+    shown, page = drawn
+    told = digest(day.lake.arrow, shown, exports=day.exports, page=page)
+    data = {"stages": rows, "date": day.last.isoformat(), "page": str(page.resolve()), "summary": told}
+    done = f"nothing to do: all {len(rows)} stages up to {day.last} are done\n"
+    return Reply(data, ("" if any(row["changed"] for row in rows) else done) + lines(told))

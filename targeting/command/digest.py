@@ -1,0 +1,89 @@
+"""What a demo came to, in ten lines: taken from the same values as its page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobs.contracts.silver import LISTENS, SESSIONS
+from targeting.wording import share
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from jobs.lake.arrow import ArrowLake
+    from targeting.page import PageData
+
+NOBODY = "none"
+
+
+def digest(lake: ArrowLake, data: PageData, *, exports: Path, page: Path) -> dict[str, str]:
+    """Return one sentence a subject, in the order of the flow."""
+    taken, checks = data.taken, data.checks
+    built = [one for one in data.audiences if one["state"] == "built"]
+    left = [one for one in data.audiences if one["state"] != "built"]
+    failed = f"{checks['failed']:,} failed" if checks["failed"] else "none failed"
+    came = f"{taken['rows_in']:,} records of {taken['files']:,} files"
+    return {
+        "taken in": f"{came}: {taken['kept']:,} kept, {taken['deduplicated']:,} known already",
+        "quarantined": f"{taken['quarantined']:,} records ({share(taken['quarantined'], taken['rows_in'])}){_reasons(data)}",
+        "listening": _listening(lake),
+        "may be reached": _reach(data),
+        "model": _model(data),
+        "clusters": ", ".join(f"{one['name']} {one['listeners']:,}" for one in data.clusters) or f"{NOBODY}: too few listeners",
+        "audiences": _listed(f"{one['audience']} {one['listeners']:,}" for one in built),
+        "not built": _listed(f"{one['audience']} ({one['reason']})" for one in left),
+        "exported": _exported(exports, data.date),
+        "checks": f"{checks['all']:,} on {checks['tables']} tables, {failed}",
+        "page": near(page),
+    }
+
+
+def lines(told: Mapping[str, str]) -> str:
+    """Lay the digest out, subjects in one column."""
+    width = max(len(name) for name in told)
+    return "\n".join(f"{name:{width}}  {words}" for name, words in told.items())
+
+
+def near(path: Path) -> str:
+    """Return a path as one would type it here: relative where it lies below the working folder."""
+    whole = path.resolve()
+    return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
+
+
+def _reasons(data: PageData) -> str:
+    most = ", ".join(f"{bar.label} {bar.value:,}" for bar in data.refused[:3])
+    return f": {most}{' ...' if len(data.refused) > 3 else ''}" if most else ""  # noqa: PLR2004  # the three told here
+
+
+def _listening(lake: ArrowLake) -> str:
+    dates = sorted(day for day in lake.files(LISTENS) if day)
+    span = f", {dates[0]} to {dates[-1]}" if dates else ""
+    return f"{lake.count(LISTENS):,} plays in {lake.count(SESSIONS):,} sessions{span}"
+
+
+def _reach(data: PageData) -> str:
+    heard, mine = int(data.consent[0].value), int(data.consent[3].value)
+    said = f"{mine:,} of {heard:,} listeners agreed and are known to be adult"
+    if data.assumed:
+        said = f"{mine:,} of {heard:,} listeners; their consent is ASSUMED, so nothing is exported"
+    return said
+
+
+def _model(data: PageData) -> str:
+    if data.model is None:
+        return f"{NOBODY}: {data.model_note[0].lower()}{data.model_note[1:].rstrip('.')}"
+    name, _, found = data.model["metrics"][0]
+    value, low, high = ("-" if found[end] is None else f"{found[end]:.3f}" for end in ("value", "low", "high"))
+    serving: Any = data.model["champion"]
+    who = f"version {serving['version']} serves, approved by {serving['by']}" if serving else "nobody approved a version"
+    return f"{data.model['name']}: {name} {value} [{low}, {high}]; {who}"
+
+
+def _listed(parts: Iterable[str]) -> str:
+    return ", ".join(parts) or NOBODY
+
+
+def _exported(exports: Path, day: str) -> str:
+    found = sorted(path.parent.name for path in (exports / day).glob("[!.]*/manifest.json"))
+    return f"{len(found)} audience{'s' if len(found) > 1 else ''} in {near(exports / day)}" if found else NOBODY
