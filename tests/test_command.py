@@ -57,7 +57,21 @@ def test_tables_lists_all_with_their_contract(capsys: pytest.CaptureFixture[str]
         (("day", "--date", "2026-11-01", "--only", "trian"), "did you mean 'train'?"),
         (("day", "--stale"), "holds no plays yet"),
         (("status", "--lake", "ftp://x/y"), "unknown scheme 'ftp'"),
-        (("audience", "show", "x"), "none was built yet"),
+        (("day", "--date", "2026-11-01", "--plan"), "holds no plays yet: take a feed in (overtone ingest --help)"),
+        (("audience", "show", "x"), "is empty: take a feed in (overtone ingest --help), or see everything run once (overtone demo)"),
+        (("audience", "build", "--date", "2026-11-01"), "no listener features of 2026-11-01 are published; there are none at all"),
+        (("audience", "export", "--date", "2026-11-01"), "no audiences of 2026-11-01 are published; there are none at all"),
+        (("day", "--date", "2026-11-01", "--trials", "0"), "--trials is 0; it has to be 1 or more"),
+        (("demo", "--trials", "0"), "--trials is 0; it has to be 1 or more"),
+        (("demo", "--listeners", "-5"), "--listeners is -5; it has to be 1 or more"),
+        (("demo", "--source", "evntsim", "--input", "x"), "unknown source 'evntsim'; did you mean 'eventsim'?"),
+        (
+            ("demo", "--source", "native", "--input", "x"),
+            "unknown source 'native'; choose from eventsim, lastfm, listenbrainz, spotify, world",
+        ),
+        (("demo", "--input", "x"), "--input x: the world makes its own feed"),
+        (("demo", "--campaigns", "nowhere.yaml"), "there is no campaign file 'nowhere.yaml'"),
+        (("demo", "--source", "eventsim", "--input", "/nowhere"), "there is no file or folder '/nowhere'"),
         (("demo", "--source", "eventsim"), "name its folder with --input"),
         (("fly",), "invalid choice: 'fly'"),
     ],
@@ -75,8 +89,38 @@ def test_an_empty_lake_has_a_status(tmp_path: Path, capsys: pytest.CaptureFixtur
     code, out, _ = call(capsys, "status", "--lake", str(tmp_path / "lake"))
     assert code == 0
     assert "nothing is published yet" in out
-    assert call(capsys, "quarantine", "list", "--lake", str(tmp_path / "lake"))[1] == "nothing was refused\n"
+    assert "up to date" not in out
     assert call(capsys, "model", "list", "--lake", str(tmp_path / "lake"), "--json")[1] == "[]\n"
+
+
+@pytest.mark.parametrize("command", ["status", "audience list", "model list", "quarantine list"])
+def test_a_listing_of_an_empty_lake_says_what_to_do_first(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, *command.split(), "--lake", str(tmp_path / "my lake"))
+    assert code == 0
+    assert out.rstrip().endswith("is empty: take a feed in (overtone ingest --help), or see everything run once (overtone demo)")
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "audience list", "model list", "quarantine list", "day --stale", "demo", "ingest eventsim x"]
+)
+def test_a_file_in_the_place_of_the_lake_is_named(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "lake").write_text("not a folder")
+    code, out, err = call(capsys, *command.split(), "--lake", str(tmp_path / "lake"))
+    assert (code, out) == (2, "")
+    assert f"lake '{tmp_path}/lake' is a file; give a folder or a URI" in err
+
+
+def test_a_real_feed_has_a_lake_of_its_own_unless_one_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "build/eventsim").mkdir(parents=True)
+    for place in ("build/eventsim/lake", "named"):  # files where folders should be: the message tells which lake was meant
+        (tmp_path / place).write_text("")
+    words = ("demo", "--source", "eventsim", "--input", "x")
+    assert "build/eventsim/lake' is a file" in call(capsys, *words)[2]
+    monkeypatch.setenv("OVERTONE_LAKE", "named")
+    assert "/named' is a file" in call(capsys, *words)[2]
 
 
 def test_rows_are_laid_out_in_columns() -> None:

@@ -161,7 +161,9 @@ def test_audiences_of_the_latest_date_unless_another_is_named(call: Callable[...
     assert [row["audience"] for row in asked(call, "audience", "list")] == ["new"]
     assert [row["audience"] for row in asked(call, "audience", "list", "--date", "2026-11-09")] == ["late_games", "morning_coffee"]
     assert asked(call, "audience", "list", "--date", "2026-10-01") == []
-    assert "no audience was built yet" in call("audience", "list", "--date", "2026-10-01")[1]
+    told = "no audience of 2026-10-01 was built; there are some of 2026-11-09, 2026-11-10"
+    assert call("audience", "list", "--date", "2026-10-01")[1] == f"{told}\n"
+    assert told in call("audience", "show", "new", "--date", "2026-10-01")[2]
 
 
 def test_one_audience_with_its_definition(call: Callable[..., Answer]) -> None:
@@ -170,6 +172,8 @@ def test_one_audience_with_its_definition(call: Callable[..., Answer]) -> None:
     assert (told["date"], told["model_version"], told["state"]) == ("2026-11-09", "3", "built")
     _, out, _ = call("audience", "show", "morning_coffee")
     assert re.search(r"^listeners +30$", out, re.MULTILINE)
+    assert re.search(r"^asks for +in active, among the 25% likeliest to click on food, not in impatient$", out, re.MULTILINE)
+    assert re.search(r"^holdout +-$", call("audience", "show", "late_games")[1], re.MULTILINE)
     assert re.search(r'^definition +\{.*"top_share": 0.25', out, re.MULTILINE)
 
 
@@ -203,6 +207,15 @@ def test_trained_versions_newest_first(call: Callable[..., Answer]) -> None:
         (("audience", "list", "--date", "09.11.2026"), 2, "'09.11.2026' is no date of the form 2026-11-01"),
         (("audience", "build"), 2, "the following arguments are required: --date"),
         (("audience", "build", "--date", "2026-11-09", "--campaigns", "nowhere.yaml"), 2, "there is no campaign file 'nowhere.yaml'"),
+        (
+            ("audience", "build", "--date", "2026-11-10"),
+            2,
+            "no listener features of 2026-11-10 are published; there are some of 2026-11-09 to",
+        ),
+        (("audience", "export", "--date", "2026-11-08"), 2, "no audiences of 2026-11-08 are published; there are some of 2026-11-09 to"),
+        (("day", "--date", "2026-11-09", "--campaigns", "nowhere.yaml"), 2, "there is no campaign file 'nowhere.yaml'"),
+        (("day", "--date", "2031-01-01"), 2, "there is no play of 2031-01-01; the lake holds plays of 2026-11-09 to 2026-11-09"),
+        (("day", "--from", "2025-01-01", "--to", "2025-01-09"), 2, "there is no play of 2025-01-01 to 2025-01-09"),
         (("quarantine", "list", "--target", "bronze.play"), 2, "unknown table 'bronze.play'; did you mean 'bronze.plays'?"),
         (("quarantine", "list", "--rows", "some"), 2, "invalid int value: 'some'"),
         (("quarantine", "list", "--rows", "-1"), 2, "--rows is -1; it has to be 0 or more"),

@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.contracts.delivery import AUDIENCES, BOOKINGS
-from jobs.lake.address import Address
-from jobs.lake.arrow import ArrowLake
+from jobs.contracts.derived import USER_FEATURES
 from jobs.run import iso_date
 from targeting.command.day import CAMPAIGNS
-from targeting.command.reply import Reply, table
+from targeting.command.place import among, nothing, opened
+from targeting.command.reply import Reply, cell, table
+from targeting.wording import asks
 from validation.contract import did_you_mean
 from validation.verdict import WrongUse
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
     from datetime import date
+
+    from jobs.lake.arrow import ArrowLake
 
 HELP = "build, list, show or export audiences"
 EXAMPLE = "overtone audience show morning_commuters"
@@ -46,20 +50,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Reply:
     """Do what the action says."""
-    address = Address.choose(options.lake)
+    lake = opened(options.lake)
     if options.action in ("build", "export"):
-        return _make(options, address)
-    rows = audiences(ArrowLake(address), options.date)
+        return _make(options, lake)
+    rows = audiences(lake, options.date)
+    none = nothing(lake, _none(lake, options.date))
     if options.action == "list":
-        return Reply(rows, table(rows, COLUMNS, empty="no audience was built yet; overtone audience build --help"))
+        return Reply(rows, table(rows, COLUMNS, empty=none))
     names = [str(row["audience"]) for row in rows]
     if options.name not in names:
-        raise WrongUse(f"unknown audience {options.name!r}{did_you_mean(options.name, names) if names else '; none was built yet'}")
+        raise WrongUse(f"unknown audience {options.name!r}{did_you_mean(options.name, names) if names else f'; {none}'}")
     row = rows[names.index(options.name)]
-    row["definition"] = json.loads(str(row["definition"]))
-    return Reply(
-        row, "\n".join(f"{key:14} {json.dumps(value, default=str) if key == 'definition' else value}" for key, value in row.items())
-    )
+    definition = json.loads(str(row["definition"]))
+    return Reply({**row, "definition": definition}, _page({**row, "asks for": asks(definition)}))
 
 
 def audiences(lake: ArrowLake, day: date | None) -> list[dict[str, object]]:
@@ -74,11 +77,26 @@ def audiences(lake: ArrowLake, day: date | None) -> list[dict[str, object]]:
     return [{**row, "date": str(row["date"]), "booking": booked.get(row["audience"])} for row in sorted(rows, key=lambda r: r["audience"])]
 
 
-def _make(options: argparse.Namespace, address: Address) -> Reply:
+def _none(lake: ArrowLake, day: date | None) -> str:
+    dates = sorted(lake.files(AUDIENCES))
+    if day and dates:
+        return f"no audience of {day} was built; there are some of {', '.join(dates)}"
+    return "no audience was built yet; overtone audience build --help"
+
+
+def _page(row: Mapping[str, object]) -> str:
+    return "\n".join(f"{name:14} {cell(value)}" for name, value in row.items())
+
+
+def _make(options: argparse.Namespace, known: ArrowLake) -> Reply:
+    if options.action == "build":
+        among(options.date, known.files(USER_FEATURES), "listener features", f"overtone day --date {options.date}")
+    else:
+        among(options.date, known.files(AUDIENCES), "audiences", f"overtone audience build --date {options.date}")
     from jobs.lake.spark import SparkLake
     from targeting.command import stages
 
-    lake = SparkLake(address)
+    lake, address = SparkLake(known.address), known.address
     campaigns = options.campaigns if options.action == "build" else CAMPAIGNS
     exports = options.exports if options.action == "export" and options.exports else address.beside("-exports")
     day = stages.Day(lake, (options.date,), campaigns, exports)

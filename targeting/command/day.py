@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.contracts.events import PLAYS
-from jobs.lake.address import Address
 from jobs.run import add_dates, asked, days
+from targeting.campaigns import load
+from targeting.command.place import FIRST_STEP, address
 from targeting.command.reply import Reply, table
 from validation.contract import did_you_mean
 from validation.verdict import WrongUse
@@ -51,11 +52,16 @@ def run(options: argparse.Namespace) -> Reply:
         raise WrongUse("--stale finds the dates itself; leave out --date, --from and --to, or leave out --stale")
     if options.only and options.from_stage:
         raise WrongUse(f"--only {options.only} and --from-stage {options.from_stage} contradict each other; name one of them")
-    lake = SparkLake(Address.choose(options.lake))
-    dates = with_events(lake.arrow) if options.stale else asked(options)
+    if options.trials < 1:
+        raise WrongUse(f"--trials is {options.trials}; it has to be 1 or more")
+    chosen = choose(STAGES, options.only, options.from_stage)
+    asked_for = None if options.stale else asked(options)
+    lake = SparkLake(address(options.lake))
+    dates = _within(asked_for, with_events(lake.arrow))
     exports = options.exports or lake.address.beside("-exports")
     day = Day(lake, dates, options.campaigns, exports, options.trials, options.author)
-    chosen = choose(STAGES, options.only, options.from_stage)
+    if "audiences" in [stage.name for stage in chosen]:
+        load(options.campaigns)  # a mistake in the file is said now, not after all stages before
     if options.plan:
         rows = [{"stage": s.name, "writes": s.writes, "state": s.stale(day), "line": s.line} for s in chosen]
         return Reply(rows, table(rows, ("stage", "writes", "state", "line"), empty="no stages"))
@@ -73,13 +79,22 @@ def choose(stages: Sequence[Stage], only: str | None, start: str | None) -> tupl
     return tuple(stages[names.index(start) if start else 0 :])
 
 
+def _within(dates: Dates | None, known: Dates) -> Dates:
+    if dates is None:
+        return known
+    if dates[0] > known[-1] or dates[-1] < known[0]:
+        span = str(dates[0]) if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+        raise WrongUse(f"there is no play of {span}; the lake holds plays of {known[0]} to {known[-1]}")
+    return dates
+
+
 def with_events(lake: ArrowLake) -> Dates:
     """Return all dates from the first to the last that has plays; none raises `WrongUse`."""
     from datetime import date
 
     known = sorted(lake.files(PLAYS))
     if not known:
-        raise WrongUse(f"{lake.address.uri} holds no plays yet; take some in first: overtone ingest --help")
+        raise WrongUse(f"{lake.address.uri} holds no plays yet: {FIRST_STEP}")
     return days(date.fromisoformat(known[0]), date.fromisoformat(known[-1]))
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.contracts.delivery import APPROVALS, TRAININGS
 from jobs.lake.address import VARIABLE, Address
+from targeting.campaigns import load
+from targeting.command import place
 from targeting.command.day import CAMPAIGNS, Progress, execute, with_events
 from targeting.command.digest import digest, lines
 from targeting.command.reply import Reply
@@ -70,8 +72,9 @@ def run(options: argparse.Namespace) -> Reply:
     from jobs.lake.spark import SparkLake
 
     own = None if options.source == WORLD or VARIABLE in os.environ else f"./build/{options.source}/lake"
-    address = Address.choose(options.lake or own)
+    address = place.address(options.lake or own)
     setting = _setting(options, address)
+    load(setting.campaigns)  # a mistake in the file is said now, not after all stages before
     lake = SparkLake(address)
     results, day = play(lake, setting)
     return _reply(results, day, _page(lake, day))
@@ -98,7 +101,7 @@ def latest(dates: Dates, most: int | None) -> Dates:
         return dates
     kept = dates[-most:]
     said = f"the feed spans {dates[0]} to {dates[-1]}; a demo works on its last {most} days"
-    print(f"        {said} (the others: overtone day --from {dates[0]} --to {kept[0] - timedelta(days=1)})", file=sys.stderr)
+    print(f"        {said} (the others: overtone day --from {dates[0]} --to {kept[0] - timedelta(days=1)} ...)", file=sys.stderr)
     return kept
 
 

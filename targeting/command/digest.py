@@ -23,10 +23,10 @@ def digest(lake: ArrowLake, data: PageData, *, exports: Path, page: Path) -> dic
     built = [one for one in data.audiences if one["state"] == "built"]
     left = [one for one in data.audiences if one["state"] != "built"]
     failed = f"{checks['failed']:,} failed" if checks["failed"] else "none failed"
-    came = f"{taken['rows_in']:,} records of {taken['files']:,} files"
+    came = f"{counted(taken['rows_in'], 'record')} of {counted(taken['files'], 'file')}"
     return {
         "taken in": f"{came}: {taken['kept']:,} kept, {taken['deduplicated']:,} known already",
-        "quarantined": f"{taken['quarantined']:,} records ({share(taken['quarantined'], taken['rows_in'])}){_reasons(data)}",
+        "quarantined": f"{counted(taken['quarantined'], 'record')} ({share(taken['quarantined'], taken['rows_in'])}){_reasons(data)}",
         "listening": _listening(lake),
         "may be reached": _reach(data),
         "model": _model(data),
@@ -34,7 +34,7 @@ def digest(lake: ArrowLake, data: PageData, *, exports: Path, page: Path) -> dic
         "audiences": _listed(f"{one['audience']} {one['listeners']:,}" for one in built),
         "not built": _listed(f"{one['audience']} ({one['reason']})" for one in left),
         "exported": _exported(exports, data.date),
-        "checks": f"{checks['all']:,} on {checks['tables']} tables, {failed}",
+        "checks": f"{checks['all']:,} on {counted(checks['tables'], 'table')}, {failed}",
         "page": near(page),
     }
 
@@ -43,6 +43,11 @@ def lines(told: Mapping[str, str]) -> str:
     """Lay the digest out, subjects in one column."""
     width = max(len(name) for name in told)
     return "\n".join(f"{name:{width}}  {words}" for name, words in told.items())
+
+
+def counted(n: int, what: str) -> str:
+    """Return a number with what it counts."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def near(path: Path) -> str:
@@ -59,14 +64,14 @@ def _reasons(data: PageData) -> str:
 def _listening(lake: ArrowLake) -> str:
     dates = sorted(day for day in lake.files(LISTENS) if day)
     span = f", {dates[0]} to {dates[-1]}" if dates else ""
-    return f"{lake.count(LISTENS):,} plays in {lake.count(SESSIONS):,} sessions{span}"
+    return f"{counted(lake.count(LISTENS), 'play')} in {counted(lake.count(SESSIONS), 'session')}{span}"
 
 
 def _reach(data: PageData) -> str:
     heard, mine = int(data.consent[0].value), int(data.consent[3].value)
-    said = f"{mine:,} of {heard:,} listeners agreed and are known to be adult"
+    said = f"{mine:,} of {counted(heard, 'listener')} agreed and are known to be adult"
     if data.assumed:
-        said = f"{mine:,} of {heard:,} listeners; their consent is ASSUMED, so nothing is exported"
+        said = f"{mine:,} of {counted(heard, 'listener')}; their consent is ASSUMED, so nothing is exported"
     return said
 
 
@@ -86,4 +91,4 @@ def _listed(parts: Iterable[str]) -> str:
 
 def _exported(exports: Path, day: str) -> str:
     found = sorted(path.parent.name for path in (exports / day).glob("[!.]*/manifest.json"))
-    return f"{len(found)} audience{'s' if len(found) > 1 else ''} in {near(exports / day)}" if found else NOBODY
+    return f"{counted(len(found), 'audience')} in {near(exports / day)}" if found else NOBODY

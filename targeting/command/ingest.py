@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from jobs.lake.address import Address
+from targeting.command.place import address
 from targeting.command.reply import Reply
 
 if TYPE_CHECKING:
@@ -28,6 +28,6 @@ def run(options: argparse.Namespace) -> Reply:
     from jobs.ingest import ingest
     from jobs.lake.spark import SparkLake
 
-    lake = SparkLake(Address.choose(options.lake))
+    lake = SparkLake(address(options.lake))
     report = ingest(lake, options.source, options.paths, basis=options.basis, user=options.user, clock=datetime.now(UTC))
     return Reply(report.data(), report.text())

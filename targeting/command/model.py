@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobs.contracts.delivery import APPROVALS, TRAININGS
-from jobs.lake.address import Address
-from jobs.lake.arrow import ArrowLake
+from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
 
 if TYPE_CHECKING:
     import argparse
 
+    from jobs.lake.arrow import ArrowLake
+
 HELP = "list trained models, or approve one as champion"
+UNTRAINED = "no model was trained yet; overtone day --help"
 EXAMPLE = "overtone model approve 3 --by 'Ada Lovelace'"
 
 
@@ -28,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Reply:
     """List versions or record an approval."""
-    lake = ArrowLake(Address.choose(options.lake))
+    lake = opened(options.lake)
     if options.action == "approve":
         from ray_tune.registry import approve
 
@@ -36,7 +38,7 @@ def run(options: argparse.Namespace) -> Reply:
         return Reply({"model": options.model, "version": options.version, "by": options.by, "said": sentence}, sentence)
     rows = versions(lake)
     columns = ("model", "version", "as_of", "author", "gate", "champion", "approved_by", "reason")
-    return Reply(rows, table(rows, columns, empty="no model was trained yet"))
+    return Reply(rows, table(rows, columns, empty=nothing(lake, UNTRAINED)))
 
 
 def versions(lake: ArrowLake) -> list[dict[str, object]]:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobs import catalogue
 from jobs.contracts.operations import QUARANTINE
-from jobs.lake.address import Address
-from jobs.lake.arrow import ArrowLake
+from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
 from validation.verdict import WrongUse
 
@@ -32,11 +31,13 @@ def run(options: argparse.Namespace) -> Reply:
     if options.rows < 0:
         raise WrongUse(f"--rows is {options.rows}; it has to be 0 or more")
     target = catalogue.table(options.target).name if options.target else None
-    rows = ArrowLake(Address.choose(options.lake)).read(QUARANTINE).to_pylist()
+    lake = opened(options.lake)
+    none = nothing(lake, f"nothing was refused{f' for {target}' if target else ''}")
+    rows = lake.read(QUARANTINE).to_pylist()
     kept = [row for row in rows if target in (None, row["target"])]
     if options.rows:
         shown = sorted(kept, key=lambda row: (row["target"], row["reason"], row["file"] or "", row["position"] or 0))[: options.rows]
-        return Reply(shown, table(shown, ("target", "reason", "file", "position", "payload"), empty="nothing was refused"))
+        return Reply(shown, table(shown, ("target", "reason", "file", "position", "payload"), empty=none))
     counts = Counter((row["target"], row["feed"], row["reason"]) for row in kept)
     data = [{"target": t, "feed": f, "reason": r, "rows": n} for (t, f, r), n in sorted(counts.items(), key=lambda item: -item[1])]
-    return Reply(data, table(data, ("target", "feed", "reason", "rows"), empty="nothing was refused"))
+    return Reply(data, table(data, ("target", "feed", "reason", "rows"), empty=none))

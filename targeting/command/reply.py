@@ -26,7 +26,7 @@ def table(rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, empty
     """Lay rows out as aligned text columns under a heading; numbers to the right, `empty` where there is no row."""
     if not rows:
         return empty
-    cells = [[_cell(row.get(name)) for name in columns] for row in rows]
+    cells = [[cell(row.get(name)) for name in columns] for row in rows]
     right = [all(isinstance(row.get(name), int | float | None) for row in rows) for name in columns]
     widths = [max(len(name), *(len(line[i]) for line in cells)) for i, name in enumerate(columns)]
     lines = [list(columns), *cells]
@@ -36,7 +36,8 @@ def table(rows: Sequence[Mapping[str, object]], columns: Sequence[str], *, empty
     )
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """Return a value as people read it."""
     if value is None:
         return "-"
     if isinstance(value, bool):

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from jobs.catalogue import TABLES
 from jobs.contracts.operations import QUARANTINE, VERDICTS
-from jobs.lake.address import Address
-from jobs.lake.arrow import ArrowLake
 from targeting.command.model import versions
+from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
 
 if TYPE_CHECKING:
     import argparse
 
+    from jobs.lake.arrow import ArrowLake
     from validation.contract import Table
 
 HELP = "say what is published for which date, which versions, what is stale and what was held back"
@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Reply:
     """Read the logs of all tables."""
-    lake = ArrowLake(Address.choose(options.lake))
+    lake = opened(options.lake)
     stale = stale_dates(lake)
     tables = [_state(lake, one, stale.get(one.name, [])) for one in TABLES.values() if lake.exists(one)]
     held = held_back(lake)
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> Reply:
             table(tables, ("table", "version", "dates", "first", "last", "stale", "refused"), empty="nothing is published yet"),
             "models\n" + table(models, ("model", "version", "as_of", "gate", "champion", "approved_by"), empty="no model was trained yet"),
             "held back\n" + table(held, ("table", "dates", "rule", "observed", "expected"), empty="nothing was held back"),
-            _advice(stale),
+            _advice(stale) if tables else nothing(lake, ""),
         )
     )
     return Reply({"lake": lake.address.uri, "tables": tables, "models": models, "held_back": held, "stale": stale}, text)
