@@ -71,7 +71,7 @@ def test_tables_lists_all_with_their_contract(capsys: pytest.CaptureFixture[str]
         ),
         (("demo", "--input", "x"), "--input x: the world makes its own feed"),
         (("demo", "--campaigns", "nowhere.yaml"), "there is no campaign file 'nowhere.yaml'"),
-        (("demo", "--source", "eventsim", "--input", "/nowhere"), "there is no file or folder '/nowhere'"),
+        (("demo", "--source", "eventsim", "--input", "/nowhere"), "--input /nowhere: there is no such file or folder"),
         (("demo", "--source", "eventsim"), "name its folder with --input"),
         (("fly",), "invalid choice: 'fly'"),
     ],
@@ -117,7 +117,7 @@ def test_a_real_feed_has_a_lake_of_its_own_unless_one_is_named(
     (tmp_path / "build/eventsim").mkdir(parents=True)
     for place in ("build/eventsim/lake", "named"):  # files where folders should be: the message tells which lake was meant
         (tmp_path / place).write_text("")
-    words = ("demo", "--source", "eventsim", "--input", "x")
+    words = ("demo", "--source", "eventsim", "--input", ".")
     assert "build/eventsim/lake' is a file" in call(capsys, *words)[2]
     monkeypatch.setenv("OVERTONE_LAKE", "named")
     assert "/named' is a file" in call(capsys, *words)[2]

@@ -36,7 +36,7 @@ def told(lake: ArrowLake, tmp_path: Path) -> Callable[..., dict[str, str]]:
     """Return the digest of the lake as it is."""
 
     def digested(summary: dict[str, Any] | None = SUMMARY) -> dict[str, str]:
-        return digest(lake, collect(lake, DAY, summary), exports=tmp_path / "exports", page=tmp_path / "page/index.html")
+        return digest(lake, collect(lake, DAY, summary), (DAY,), exports=tmp_path / "exports", page=tmp_path / "page/index.html")
 
     return digested
 
@@ -65,7 +65,7 @@ def test_an_empty_lake_pretends_nothing(told: Callable[..., dict[str, str]]) -> 
     found = told(None)
     assert found["taken in"] == "0 records of 0 files: 0 kept, 0 known already"
     assert found["quarantined"] == "0 records (-)"
-    assert found["listening"] == "0 plays in 0 sessions"
+    assert found["listening"] == "0 plays in 0 sessions, 2026-11-09 to 2026-11-09"
     assert found["model"].startswith("none: this feed has no ad log, so no ad-response model was trained")
     assert (found["audiences"], found["not built"], found["exported"]) == ("none", "none", "none")
     assert found["clusters"] == "none: too few listeners"
@@ -88,8 +88,15 @@ def test_reasons_beyond_the_three_most_frequent_are_hinted_at(lake: ArrowLake, t
     filled(lake)
     data = collect(lake, DAY, SUMMARY)
     more = replace(data, refused=data.refused * 2)
-    found = digest(lake, more, exports=tmp_path, page=tmp_path)["quarantined"]
+    found = digest(lake, more, (DAY,), exports=tmp_path, page=tmp_path)["quarantined"]
     assert found.endswith("missing event ts 7, known after event 2, missing event ts 7 ...")
+
+
+def test_older_plays_that_were_left_alone_are_not_forgotten(lake: ArrowLake, tmp_path: Path) -> None:
+    filled(lake)
+    later = (date(2026, 11, 11), date(2026, 11, 12))
+    found = digest(lake, collect(lake, DAY, None), later, exports=tmp_path, page=tmp_path)["listening"]
+    assert found == "120 plays in 60 sessions, 2026-11-11 to 2026-11-12; 1 older date with plays left alone"
 
 
 def test_lines_share_a_column() -> None:
@@ -124,6 +131,14 @@ def test_the_parts_of_a_long_run_are_counted_as_one(capsys: pytest.CaptureFixtur
     found = execute(first, None, progress) + execute(second, None, progress)  # type: ignore[arg-type]  # these stages need no day
     assert [one.name for one, _, _ in found] == ["a", "b", "c"]
     assert capsys.readouterr().err.splitlines() == ["[ 1/3] a done, about 20 s left", "[ 2/3] b done", "[ 3/3] c done"]
+
+
+def test_the_time_left_stands_in_the_first_of_several_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    told = Stage("a", "-", "-", 1.0, lambda _: Done("taken\n        b.csv: skipped", changed=True), lambda _: "")
+    progress = Progress.of((told, told))
+    progress.started -= 10
+    execute((told,), None, progress)  # type: ignore[arg-type]
+    assert capsys.readouterr().err.splitlines() == ["[ 1/2] taken, about 10 s left", "        b.csv: skipped"]
 
 
 def test_a_long_time_left_is_told_in_minutes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -138,8 +138,9 @@ def execute(stages: Sequence[Stage], day: Day, progress: Progress | None = None)
         _note(f"{progress.place} {stage.name} ...", end="\r")
         result = stage.run(day)
         progress.done += stage.weight
+        first, *more = result.sentence.splitlines()
         # What was skipped says nothing of the speed of what is left.
-        _note(f"{progress.place} {result.sentence}{progress.left() if result.changed else ''}")
+        _note("\n".join((f"{progress.place} {first}{progress.left() if result.changed else ''}", *more)))
         found.append((stage, result, time.monotonic() - before))
     return found
 

@@ -127,6 +127,8 @@ def _setting(options: argparse.Namespace, address: Address) -> Setting:
         raise WrongUse(
             f"--source {options.source} reads a real feed: name its folder with --input (make demo SOURCE={options.source} INPUT=<folder>)"
         )
+    if not options.input.exists():
+        raise WrongUse(f"--input {options.input}: there is no such file or folder")
     campaigns = options.campaigns or Path("infra/campaigns-small.yaml")
     clock = datetime.now(UTC)
     return Setting(options.source, options.input, "assume", campaigns, 0, 0, 0, clock, trials=options.trials, recent=RECENT)
@@ -215,7 +217,7 @@ def _summary(lake: SparkLake) -> Mapping[str, Any] | None:
 def _reply(results: list[tuple[Stage, Done, float]], day: Day, drawn: tuple[PageData, Path]) -> Reply:
     rows = [{"stage": s.name, "writes": s.writes, "rows": d.rows, "seconds": round(t, 1), "changed": d.changed} for s, d, t in results]
     shown, page = drawn
-    told = digest(day.lake.arrow, shown, exports=day.exports, page=page)
+    told = digest(day.lake.arrow, shown, day.dates, exports=day.exports, page=page)
     data = {"stages": rows, "date": day.last.isoformat(), "page": str(page.resolve()), "summary": told}
     done = f"nothing to do: all {len(rows)} stages up to {day.last} are done\n"
     return Reply(data, ("" if any(row["changed"] for row in rows) else done) + lines(told))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jobs.contracts.events import PLAYS
 from jobs.contracts.silver import LISTENS, SESSIONS
 from targeting.wording import share
 
@@ -12,13 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from jobs.lake.arrow import ArrowLake
+    from jobs.run import Dates
     from targeting.page import PageData
 
 NOBODY = "none"
 
 
-def digest(lake: ArrowLake, data: PageData, *, exports: Path, page: Path) -> dict[str, str]:
-    """Return one sentence a subject, in the order of the flow."""
+def digest(lake: ArrowLake, data: PageData, dates: Dates, *, exports: Path, page: Path) -> dict[str, str]:
+    """Return one sentence a subject, in the order of the flow; `dates` are those that were worked on."""
     taken, checks = data.taken, data.checks
     built = [one for one in data.audiences if one["state"] == "built"]
     left = [one for one in data.audiences if one["state"] != "built"]
@@ -27,7 +29,7 @@ def digest(lake: ArrowLake, data: PageData, *, exports: Path, page: Path) -> dic
     return {
         "taken in": f"{came}: {taken['kept']:,} kept, {taken['deduplicated']:,} known already",
         "quarantined": f"{counted(taken['quarantined'], 'record')} ({share(taken['quarantined'], taken['rows_in'])}){_reasons(data)}",
-        "listening": _listening(lake),
+        "listening": _listening(lake, dates),
         "may be reached": _reach(data),
         "model": _model(data),
         "clusters": ", ".join(f"{one['name']} {one['listeners']:,}" for one in data.clusters) or f"{NOBODY}: too few listeners",
@@ -61,10 +63,10 @@ def _reasons(data: PageData) -> str:
     return f": {most}{' ...' if len(data.refused) > 3 else ''}" if most else ""  # noqa: PLR2004  # the three told here
 
 
-def _listening(lake: ArrowLake) -> str:
-    dates = sorted(day for day in lake.files(LISTENS) if day)
-    span = f", {dates[0]} to {dates[-1]}" if dates else ""
-    return f"{counted(lake.count(LISTENS), 'play')} in {counted(lake.count(SESSIONS), 'session')}{span}"
+def _listening(lake: ArrowLake, dates: Dates) -> str:
+    older = sum(day < dates[0].isoformat() for day in lake.files(PLAYS))
+    left = f"; {counted(older, 'older date')} with plays left alone" if older else ""
+    return f"{counted(lake.count(LISTENS), 'play')} in {counted(lake.count(SESSIONS), 'session')}, {dates[0]} to {dates[-1]}{left}"
 
 
 def _reach(data: PageData) -> str:
