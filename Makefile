@@ -1,6 +1,6 @@
 # Every command there is; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types imports unit truth bench schemas lock page clean
+.PHONY: help setup demo test lint types imports unit truth bench schemas lock clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SOURCE ?= world
 INPUT ?=
@@ -12,8 +12,8 @@ help: ## List the commands
 setup: ## Set up the virtual environment, Delta's jars and Spark's defaults (does nothing when done)
 	@infra/setup.sh
 
-demo: setup ## Run everything on a known-truth world; or SOURCE=eventsim INPUT=<folder> for a real feed
-	@overtone demo --source $(SOURCE) $(if $(INPUT),--input "$(INPUT)")
+demo: setup ## Run everything on a known-truth world; or SOURCE=eventsim INPUT=<folder> on a real feed (eventsim, listenbrainz, lastfm, spotify)
+	@overtone demo --source "$(SOURCE)" $(if $(INPUT),--input "$(INPUT)")
 
 test: setup lint types imports unit ## Run lint, types, import contracts and tests
 
