@@ -11,19 +11,20 @@ import jinja2
 import pyarrow.compute as pc
 
 from jobs.catalogue import TABLES
-from jobs.contracts.delivery import APPROVALS, AUDIENCES, BOOKINGS, CLUSTER_PROFILES, CLUSTERS, SCORES, TRAININGS
-from jobs.contracts.derived import CONTEXT_FEATURES, EXAMPLES, USER_FEATURES, USER_SEGMENTS
+from jobs.contracts.delivery import APPROVALS, AUDIENCES, BOOKINGS, CLUSTER_PROFILES
+from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.operations import FILES, QUARANTINE, VERDICTS
-from jobs.contracts.silver import LISTENS, SESSIONS, SILVER_LISTENERS, SILVER_TRACKS
+from jobs.contracts.silver import SILVER_LISTENERS
 from targeting.drawing import Bar, Curve, heat
-from targeting.wording import asks, meaning, share, short, traits
+from targeting.flow import Layer, flow
+from targeting.wording import Trait, asks, counted, meaning, share, short, traits
+from validation.gates.release import GRAIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
     from jobs.lake.arrow import ArrowLake
-    from validation.contract import Table
 
 TOP = 12  # inputs of the model that are shown
 REASONS = 14  # reasons of refusal that are shown
@@ -38,23 +39,15 @@ SHOWN = {
 
 
 @dataclass(frozen=True)
-class Box:
-    """One table of the flow: what it holds, how many rows, and the code that writes it."""
-
-    name: str
-    code: str
-    rows: int
-
-
-@dataclass(frozen=True)
 class PageData:
     """All that the page shows, as plain values."""
 
     date: str
     assumed: bool
-    flow: tuple[tuple[str, tuple[Box, ...]], ...]
+    flow: tuple[Layer, ...]
     consent: tuple[Bar, ...]
     segments: tuple[Bar, ...]
+    small_segments: tuple[str, ...]
     audiences: tuple[Mapping[str, Any], ...]
     clusters: tuple[Mapping[str, Any], ...]
     traits: tuple[tuple[str, bool], ...]
@@ -73,25 +66,28 @@ def render(data: PageData) -> str:
     environment.filters["thousands"] = lambda n: "-" if n is None else f"{n:,}"
     environment.filters["decimal"] = lambda x: "-" if x is None else f"{x:.3f}"
     environment.filters["signed"] = lambda z: f"{z:+.1f}" if abs(z) >= 0.05 else "0"  # noqa: PLR2004  # rounds to nothing
-    environment.filters |= {"share": share, "short": short}
+    environment.filters |= {"share": share, "short": short, "counted": counted}
     return environment.get_template("page.html").render(page=data)
 
 
 def collect(lake: ArrowLake, day: date, summary: Mapping[str, Any] | None) -> PageData:
     """Read a date's results; `summary` is the registry's record of the newest training, None where nothing was trained."""
     stated = lake.read(SILVER_LISTENERS, [day], columns=["listener_id", "consent", "ads_allowed", "basis"]).to_pylist()
-    found = _clusters(lake, day)
+    found, taken = _clusters(lake, day), _taken(lake)
+    assumed = any(row["basis"] == "assume" for row in stated)
+    segments = _segments(lake, day)
     return PageData(
         date=day.isoformat(),
-        assumed=any(row["basis"] == "assume" for row in stated),
-        flow=_flow(lake, summary is not None),
-        consent=_consent(lake, day, stated),
-        segments=_counted(lake, USER_SEGMENTS, day, "segment"),
+        assumed=assumed,
+        flow=flow(lake, taken, trained=summary is not None),
+        consent=_consent(lake, day, stated, ASSUMED if assumed else STATED),
+        segments=tuple(bar for bar in segments if bar.value >= GRAIN),
+        small_segments=tuple(bar.label for bar in segments if bar.value < GRAIN),
         audiences=_audiences(lake, day),
         clusters=found,
         traits=_traits(found),
         refused=_refused(lake),
-        taken=_taken(lake),
+        taken=taken,
         checks=_checks(lake),
         model=None if summary is None else model_of(summary, lake),
         model_note="" if summary else _why_no_model(lake),
@@ -120,62 +116,20 @@ def _direction(rank: float | None) -> str:
     return "more" if rank > 0 else "fewer"
 
 
-OF_MODELS = "model"
-FLOW: tuple[tuple[str, tuple[tuple[str, Table, str], ...]], ...] = (
-    (
-        "silver",
-        (
-            ("listeners", SILVER_LISTENERS, "jobs/listeners"),
-            ("tracks", SILVER_TRACKS, "jobs/tracks"),
-            ("listens", LISTENS, "jobs/listens"),
-            ("sessions", SESSIONS, "jobs/sessions"),
-        ),
-    ),
-    (
-        "features",
-        (
-            ("listener features", USER_FEATURES, "jobs/user_features"),
-            ("context features", CONTEXT_FEATURES, "jobs/context_features"),
-            ("segments", USER_SEGMENTS, "jobs/user_segments"),
-        ),
-    ),
-    (OF_MODELS, (("examples", EXAMPLES, "jobs/examples"), ("models", TRAININGS, "ray_tune"), ("scores", SCORES, "targeting/scoring"))),
-    (
-        "delivery",
-        (
-            ("clusters", CLUSTERS, "targeting/clusters"),
-            ("audiences", AUDIENCES, "targeting/audiences"),
-            ("bookings", BOOKINGS, "targeting/campaigns"),
-        ),
-    ),
-)
+STATED = ("stated anything about consent", "agreed to advertising profiles", "agreed, and known to be adult")
+ASSUMED = ("stated anything, or consent is assumed", "agreed, or are assumed to", "agreed or are assumed to, and not known to be minors")
 
 
-def _flow(lake: ArrowLake, trained: bool) -> tuple[tuple[str, tuple[Box, ...]], ...]:  # noqa: FBT001
-    bronze = [table for name, table in TABLES.items() if name.startswith("bronze.")]
-    taken = _taken(lake)
-    feeds = (
-        Box("feed records", f"{taken['files']:,} files", taken["rows_in"]),
-        Box("kept", "jobs/ingest", sum(lake.count(one) for one in bronze)),
-    )
-    layers = [(name, tuple(Box(one, code, lake.count(table)) for one, table, code in members)) for name, members in FLOW]
-    return (("bronze", feeds), *(layer for layer in layers if trained or layer[0] != OF_MODELS))
-
-
-def _consent(lake: ArrowLake, day: date, stated: list[dict[str, Any]]) -> tuple[Bar, ...]:
+def _consent(lake: ArrowLake, day: date, stated: list[dict[str, Any]], labels: tuple[str, str, str]) -> tuple[Bar, ...]:
     heard = lake.read(USER_FEATURES, [day], columns=["listener_id"])
     listening = set(heard.column("listener_id").to_pylist())
     mine = [row for row in stated if row["listener_id"] in listening]
-    return (
-        Bar("listened in the last 90 days", len(listening)),
-        Bar("stated anything about consent", len(mine)),
-        Bar("agreed to advertising profiles", sum(row["consent"] == "granted" for row in mine)),
-        Bar("agreed, and known to be adult", sum(row["ads_allowed"] for row in mine)),
-    )
+    counts = (len(mine), sum(row["consent"] == "granted" for row in mine), sum(row["ads_allowed"] for row in mine))
+    return (Bar("listened in the last 90 days", len(listening)), *(Bar(one, n) for one, n in zip(labels, counts, strict=True)))
 
 
-def _counted(lake: ArrowLake, table: Table, day: date, column: str) -> tuple[Bar, ...]:
-    counts = Counter(lake.read(table, [day], columns=[column]).column(column).to_pylist())
+def _segments(lake: ArrowLake, day: date) -> tuple[Bar, ...]:
+    counts = Counter(lake.read(USER_SEGMENTS, [day], columns=["segment"]).column("segment").to_pylist())
     return tuple(Bar(str(name).replace("_", " "), n) for name, n in counts.most_common())
 
 
@@ -196,11 +150,18 @@ def _audiences(lake: ArrowLake, day: date) -> tuple[Mapping[str, Any], ...]:
 
 
 def _clusters(lake: ArrowLake, day: date) -> tuple[Mapping[str, Any], ...]:
+    """Return each cluster with its profile; one of so few listeners that its means would tell of them has none."""
     found: dict[str, dict[str, Any]] = {}
-    for row in lake.read(CLUSTER_PROFILES, [day]).to_pylist():
-        plain = {"name": row["cluster"], "traits": traits(row["label"]), "listeners": row["listeners"], "cells": {}}
+    rows = lake.read(CLUSTER_PROFILES, [day]).to_pylist()
+    whole = sum({row["cluster"]: row["listeners"] for row in rows}.values())
+    for row in rows:
+        told = row["listeners"] >= GRAIN
+        said = traits(row["label"]) if told else (Trait("", "too few to be described"),)
+        size = f"{row['listeners']:,}" if told else f"under {GRAIN}"
+        plain = {"name": row["cluster"], "traits": said, "size": size, "share": share(row["listeners"], whole) if told else "", "cells": {}}
         one = found.setdefault(row["cluster"], plain)
-        one["cells"][row["feature"]] = {"z": row["z"], "mean": row["mean"], "color": heat(row["z"]), "words": meaning(row["feature"])}
+        if told:
+            one["cells"][row["feature"]] = {"z": row["z"], "mean": row["mean"], "color": heat(row["z"]), "words": meaning(row["feature"])}
     return tuple(found[name] for name in sorted(found))
 
 

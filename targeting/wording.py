@@ -78,3 +78,8 @@ def share(part: float, whole: float) -> str:
     if 0 < percent < LEAST:
         return f"under {LEAST}%"
     return f"{percent:.2f}%" if 0 < min(percent, 100 - percent) < 1 else f"{percent:.0f}%"
+
+
+def counted(n: int, what: str) -> str:
+    """Return a number with what it counts."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +22,8 @@ from jobs.contracts.events import PLAYS
 from jobs.contracts.operations import QUARANTINE
 from jobs.contracts.silver import LISTENS, SESSIONS, SILVER_LISTENERS
 from jobs.lake.address import Address
-from jobs.lake.arrow import ArrowLake
+from jobs.lake.arrow import ArrowLake, arrow_schema
+from jobs.lake.commit import Note
 from targeting.drawing import FULL, SIZE, STRONG, Curve, heat, nice
 from targeting.page import REASONS, collect, render
 from targeting.wording import Trait, asks, meaning, share, short, traits
@@ -146,7 +148,7 @@ def test_the_most_important_numbers_come_first(text: str) -> None:
 def test_the_flow_tells_the_rows_of_each_stage(text: str, lake: ArrowLake) -> None:
     found = boxes(text)
     assert found["feed records"] == 140
-    assert found["kept"] == lake.count(PLAYS) == 120
+    assert found["rows in bronze"] == lake.count(PLAYS) == 120
     assert re.findall(r"<h3>(\w+)</h3>", text) == ["bronze", "silver", "features", "model", "delivery"]
     tables = {
         "listeners": SILVER_LISTENERS,
@@ -209,11 +211,33 @@ def test_features_that_tell_clusters_apart_come_first_and_the_others_are_put_awa
     lake = ArrowLake(Address.parse(str(tmp_path / "lake")))
     far = {"hours_28d": (0.1, 0.31), "likes_28d": (-0.29, 0.02), "skip_rate_28d": (2.0, -0.2), "mean_energy_28d": (0.0, -0.04)}
     rows = [(name, cluster, z[n]) for name, z in far.items() for n, cluster in enumerate(("c1", "c2"))]
-    put(lake, CLUSTER_PROFILES, [one(CLUSTER_PROFILES, cluster=c, label="-", feature=name, z=z, listeners=5) for name, c, z in rows], DAY)
+    put(lake, CLUSTER_PROFILES, [one(CLUSTER_PROFILES, cluster=c, label="-", feature=name, z=z, listeners=50) for name, c, z in rows], DAY)
     shown, _, hidden = render(collect(lake, DAY, None)).partition("<summary>2 features in which no cluster differs much</summary>")
     assert re.findall(r'scope="row"[^>]*>([^<]+)<', shown)[-2:] == ["plays skipped", "hours heard"]
     assert re.findall(r'scope="row"[^>]*>([^<]+)<', hidden) == ["likes, saves and playlist adds", "energy"]
     assert re.findall(r'class="cell" style[^>]+>([^<]*)<', hidden) == ["-0.3", "0", "0", "0"], "what rounds to nothing has no sign"
+
+
+def test_groups_of_fewer_than_ten_listeners_are_neither_sized_nor_described(tmp_path: Path) -> None:
+    """The means of a cluster of one are that listener's own."""
+    lake = ArrowLake(Address.parse(str(tmp_path / "lake")))
+    for name, size in (("c1", 10), ("c2", 9)):
+        rows = [
+            one(CLUSTER_PROFILES, cluster=name, label=f"more: hours heard in {name}", feature="hours_28d", mean=7.77, z=2, listeners=size)
+        ]
+        lake.append(CLUSTER_PROFILES, pa.Table.from_pylist(rows, arrow_schema(CLUSTER_PROFILES)), Note(name))
+    put(lake, USER_SEGMENTS, [one(USER_SEGMENTS, listener_id=who(n), segment="active" if n < 10 else "lapsing") for n in range(19)], DAY)
+    text = render(collect(lake, DAY, None))
+    assert "hours heard in c1" in text
+    assert re.findall(r"<li><b>(c\d)</b> <span[^>]+>([^<]+)</span> <small>([^<]*)</small>", text) == [
+        ("c1", "10", "53%"),
+        ("c2", "under 10", ""),
+    ]
+    assert "hours heard in c2" not in text
+    assert text.count("mean 7.77") == 1
+    assert bars(text)["active"] == (100, 10)
+    assert "lapsing" not in bars(text)
+    assert "Fewer than ten listeners each: lapsing." in text
 
 
 def test_the_words_of_a_cluster(text: str) -> None:
@@ -254,7 +278,10 @@ def test_assumed_consent_is_said_at_the_top(text: str, tmp_path: Path) -> None:
     assert warning not in text
     lake = ArrowLake(Address.parse(str(tmp_path / "lake")))
     put(lake, SILVER_LISTENERS, [said(0), said(1, basis="assume")], DAY)
-    assert warning in render(collect(lake, DAY, None)).split("The flow")[0]
+    text = render(collect(lake, DAY, None))
+    assert warning in text.split("The flow")[0]
+    assert "agreed, or are assumed to" in text
+    assert "agreed to advertising profiles" not in text, "nobody agreed to anything"
 
 
 def test_reasons_beyond_the_most_frequent_are_summed(tmp_path: Path) -> None:

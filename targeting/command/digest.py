@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.contracts.events import PLAYS
 from jobs.contracts.silver import LISTENS, SESSIONS
-from targeting.wording import share
+from targeting.wording import counted, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,7 +32,7 @@ def digest(lake: ArrowLake, data: PageData, dates: Dates, *, exports: Path, page
         "listening": _listening(lake, dates),
         "may be reached": _reach(data),
         "model": _model(data),
-        "clusters": ", ".join(f"{one['name']} {one['listeners']:,}" for one in data.clusters) or f"{NOBODY}: too few listeners",
+        "clusters": ", ".join(f"{one['name']} {one['size']}" for one in data.clusters) or f"{NOBODY}: too few listeners",
         "audiences": _listed(f"{one['audience']} {one['listeners']:,}" for one in built),
         "not built": _listed(f"{one['audience']} ({one['reason']})" for one in left),
         "exported": _exported(exports, data.date),
@@ -45,11 +45,6 @@ def lines(told: Mapping[str, str]) -> str:
     """Lay the digest out, subjects in one column."""
     width = max(len(name) for name in told)
     return "\n".join(f"{name:{width}}  {words}" for name, words in told.items())
-
-
-def counted(n: int, what: str) -> str:
-    """Return a number with what it counts."""
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def near(path: Path) -> str:

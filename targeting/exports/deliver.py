@@ -84,7 +84,7 @@ def gate(audience: Mapping[str, Any], members: pa.Table, stated: pa.Table) -> No
     bases = {row["basis"] for row in found if row is not None}
     verdict = release(audience["audience"], listeners=reached.num_rows, minimum=audience["minimum"], bases=bases, without_consent=missing)
     if not verdict.success:
-        failed = "; ".join(f"{check.rule}: {check.observed}, {check.expected}" for check in verdict.failures)
+        failed = "; ".join(f"{check.rule} (observed {check.observed}, expected {check.expected})" for check in verdict.failures)
         raise Refused(f"audience {audience['audience']} is not exported: {failed}")
 
 
