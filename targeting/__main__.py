@@ -26,10 +26,17 @@ COMMANDS = {
     "quarantine": quarantine,
 }
 
+EPILOG = (
+    "overtone COMMAND --help shows an example of each. "
+    "Exit codes: 0 done or nothing to do, 2 wrong use, 3 held back, 4 refused by a gate, 1 anything else."
+)
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    top = argparse.ArgumentParser(prog="overtone", description="Turn listening into audiences, fairly.")
+    top = argparse.ArgumentParser(
+        prog="overtone", description="Turn listening into audiences, fairly.", epilog=EPILOG, formatter_class=_wide
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
         sub = commands.add_parser(name, help=module.HELP, description=module.HELP, epilog=f"example: {module.EXAMPLE}")
@@ -38,6 +45,10 @@ def parser() -> argparse.ArgumentParser:
             leaf.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
             leaf.add_argument("--json", action="store_true", help="answer in JSON")
     return top
+
+
+def _wide(prog: str) -> argparse.HelpFormatter:
+    return argparse.HelpFormatter(prog, max_help_position=18, width=100)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

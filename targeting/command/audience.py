@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jobs.lake.arrow import ArrowLake
 
 HELP = "build, list, show or export audiences"
-EXAMPLE = "overtone audience show morning_commuters"
+EXAMPLE = "overtone audience show morning_coffee"
 COLUMNS = ("audience", "advertiser", "state", "listeners", "holdout", "minimum", "basis", "reason")
 
 

@@ -13,6 +13,7 @@ from jobs.run import add_dates, asked, days
 from targeting.campaigns import load
 from targeting.command.place import FIRST_STEP, address
 from targeting.command.reply import Reply, table
+from targeting.command.stages import STAGES
 from validation.contract import did_you_mean
 from validation.verdict import WrongUse
 
@@ -33,10 +34,11 @@ MINUTE = 90  # seconds up to which time left is told in seconds
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     add_dates(parser)
-    parser.add_argument("--stale", action="store_true", help="all dates that have events; only what is out of date runs")
+    parser.add_argument("--stale", action="store_true", help="all dates that have plays; only what is out of date runs")
     parser.add_argument("--plan", action="store_true", help="say what would run, run nothing")
-    parser.add_argument("--only", help="one stage")
-    parser.add_argument("--from-stage", help="this stage and those after it")
+    names = ", ".join(stage.name for stage in STAGES)
+    parser.add_argument("--only", metavar="STAGE", help=f"one stage of {names}")
+    parser.add_argument("--from-stage", metavar="STAGE", help="this stage and those after it")
     parser.add_argument("--campaigns", type=Path, default=CAMPAIGNS, help=f"campaign file (default: {CAMPAIGNS})")
     parser.add_argument("--exports", type=Path, help="folder for exported audiences (default: beside the lake)")
     parser.add_argument("--trials", type=int, default=4, help="models to try (default: 4)")
@@ -46,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Reply:
     """Run, or plan, the stages."""
     from jobs.lake.spark import SparkLake
-    from targeting.command.stages import STAGES, Day
+    from targeting.command.stages import Day
 
     if options.stale and (options.date or options.first or options.last):
         raise WrongUse("--stale finds the dates itself; leave out --date, --from and --to, or leave out --stale")

@@ -57,7 +57,7 @@ class Setting:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--source", default=WORLD, help=f"world (default), or the form of a real feed: {', '.join(FEEDS)}")
-    parser.add_argument("--input", type=Path, help="folder of a real feed")
+    parser.add_argument("--input", type=Path, help="folder or file of a real feed; its lake is then build/SOURCE/lake unless one is named")
     parser.add_argument("--listeners", type=int, default=20_000, help="listeners of the world (default: 20,000)")
     parser.add_argument("--days", type=int, default=40, help="days of the world (default: 40)")
     parser.add_argument("--seed", type=int, default=7, help="seed of the world (default: 7)")
