@@ -97,10 +97,16 @@ def test_status_says_what_is_stale_and_what_mends_it(call: Callable[..., Answer]
     told = asked(call, "status")
     assert told["stale"]["silver.listens"] == ["2026-11-09"]
     assert {row["table"] for row in told["tables"] if row["stale"]} <= set(told["stale"])
+    assert told["stale"]["targeting.scores"] == told["stale"]["targeting.clusters"] == ["2026-11-09"]
     _, out, _ = call("status")
     assert out.rstrip().endswith("overtone day --stale brings them up to date")
     assert "silver.listens (1)" in out
     assert "silver.sessions  2026-11-09  has_plays  3 rows    none" in out
+
+
+def test_scores_are_stale_only_where_a_model_serves(call: Callable[..., Answer], lake: ArrowLake) -> None:
+    put(lake, APPROVALS, [])
+    assert "targeting.scores" not in asked(call, "status")["stale"]
 
 
 def test_what_a_later_batch_mended_is_held_back_no_more(call: Callable[..., Answer], lake: ArrowLake) -> None:

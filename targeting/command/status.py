@@ -9,14 +9,18 @@ from jobs.contracts.operations import QUARANTINE, VERDICTS
 from targeting.command.model import versions
 from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
+from validation.verdict import OvertoneError
 
 if TYPE_CHECKING:
     import argparse
 
     from jobs.lake.arrow import ArrowLake
+    from jobs.run import Job
+    from ray_tune.scorer import Scorer
     from validation.contract import Table
 
 HELP = "say what is published for which date, which versions, what is stale and what was held back"
+MODEL = "response"  # the model whose champion scores
 EXAMPLE = "overtone status --json"
 
 
@@ -45,7 +49,11 @@ def run(options: argparse.Namespace) -> Reply:
 
 
 def stale_dates(lake: ArrowLake) -> dict[str, list[str]]:
-    """Return, a table of a Spark job, the dates whose rows do not match their inputs any more."""
+    """Return, a table, the dates whose rows do not match their inputs any more.
+
+    Of scores and clusters only the latest date is asked: they are made for no other. Audiences depend on a campaign file
+    besides, which `overtone audience build` compares.
+    """
     from importlib import import_module
 
     from jobs.run import stale
@@ -57,9 +65,26 @@ def stale_dates(lake: ArrowLake) -> dict[str, list[str]]:
         dates = with_events(lake)
     except WrongUse:
         return {}
-    jobs = [import_module(f"jobs.{name}").JOB for name in JOBS]
-    found = {one.writes.name: sorted(str(day) for day in stale(one, lake, dates)) for one in jobs}
+    asked = [(import_module(f"jobs.{name}").JOB, dates) for name in JOBS] + [(one, dates[-1:]) for one in _delivered(lake)]
+    found = {one.writes.name: sorted(str(day) for day in stale(one, lake, days)) for one, days in asked}
     return {name: days for name, days in found.items() if days}
+
+
+def _delivered(lake: ArrowLake) -> list[Job]:
+    from ray_tune.ledger import serving
+    from targeting import clusters
+
+    jobs = [one for one in (clusters.ASSIGN, clusters.DESCRIBE) if lake.exists(one.writes)]
+    version = serving(lake, MODEL)
+    if version is None:
+        return jobs
+    from targeting import scoring  # takes MLflow along
+
+    return [scoring.job(_nothing_to_fetch, version), *jobs]
+
+
+def _nothing_to_fetch() -> Scorer:
+    raise OvertoneError("what is stale is decided without a model")
 
 
 def held_back(lake: ArrowLake) -> list[dict[str, object]]:
