@@ -56,7 +56,7 @@ def test_every_line_says_what_the_tables_say(lake: ArrowLake, told: Callable[...
         "audiences": "morning_coffee 30",
         "not built": "late_games (fewer than 1000 listeners can be reached)",
         "exported": f"1 audience in {tmp_path}/exports/2026-11-09",
-        "checks": "3 on 2 tables, 1 failed",
+        "checks": "3 on 2 tables, 1 failed: those batches were held back",
         "page": f"{tmp_path}/page/index.html",
     }
 

@@ -140,7 +140,7 @@ def test_the_most_important_numbers_come_first(text: str) -> None:
         "listeners who may be reached 35 of 40 who listened",
         "audiences built 1 of 2 asked for",
         "ad-response model, AUC 0.731 95% interval 0.710 to 0.752",
-        "checks of batches 3 on 2 tables, 1 failed",
+        "checks of batches 3 on 2 tables, 1 failed: those batches were held back",
     ):
         assert words in tiles
 

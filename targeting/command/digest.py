@@ -24,7 +24,7 @@ def digest(lake: ArrowLake, data: PageData, dates: Dates, *, exports: Path, page
     taken, checks = data.taken, data.checks
     built = [one for one in data.audiences if one["state"] == "built"]
     left = [one for one in data.audiences if one["state"] != "built"]
-    failed = f"{checks['failed']:,} failed" if checks["failed"] else "none failed"
+    failed = f"{checks['failed']:,} failed: those batches were held back" if checks["failed"] else "none failed"
     came = f"{counted(taken['rows_in'], 'record')} of {counted(taken['files'], 'file')}"
     return {
         "taken in": f"{came}: {taken['kept']:,} kept, {taken['deduplicated']:,} known already",
