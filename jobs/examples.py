@@ -61,11 +61,11 @@ def labels(shown: DataFrame, ads: DataFrame) -> DataFrame:
     """Return `click` and `completion` of the impressions that had either in time and known in time."""
     began = shown.select("impression_id", F.col("event_ts").alias("began"))
     acts = ads.where("kind IN ('click', 'complete')").select("impression_id", "kind", "event_ts", "known_ts")
-    counted = acts.join(began, "impression_id", "inner").where(
-        f"event_ts BETWEEN began AND began + {CLICK_WINDOW} AND known_ts < began + {SETTLED}"
-    )
-    return counted.groupBy("impression_id").agg(
-        F.bool_or(F.col("kind") == "click").alias("click"), F.bool_or(F.col("kind") == "complete").alias("completion")
+    return (
+        acts.join(began, "impression_id", "inner")
+        .where(IN_TIME)
+        .groupBy("impression_id")
+        .agg(F.bool_or(F.col("kind") == "click").alias("click"), F.bool_or(F.col("kind") == "complete").alias("completion"))
     )
 
 

@@ -21,21 +21,8 @@ COMPLETED = "({ads_completed} + 8) / ({ads_heard} + 10)"
 RESPONSE = (
     *windowed("likes", "bigint", "{likes}", (7, 28, 90), "likes, saves and playlist adds"),
     *windowed("dislikes", "bigint", "{dislikes}", (28, 90), "dislikes and removals"),
+    *windowed("shares", "bigint", "{shares}", (90,), "tracks shared"),
     *windowed("ads_heard", "bigint", "{ads_heard}", (1, 7, 28), "ads heard", purpose=Purpose.ADS),
-    *windowed(
-        "ad_click_rate",
-        "double",
-        "({ads_clicked} + 0.2) / ({ads_heard} + 10)",
-        (28, 90),
-        "shrunk share of ads clicked",
-        purpose=Purpose.ADS,
-    ),
-    *windowed(
-        "ad_completion_rate",
-        "double",
-        "({ads_completed} + 8) / ({ads_heard} + 10)",
-        (28, 90),
-        "shrunk share of ads heard to the end",
-        purpose=Purpose.ADS,
-    ),
+    *windowed("ad_click_rate", "double", CLICKED, (28, 90), "shrunk share of ads clicked", purpose=Purpose.ADS),
+    *windowed("ad_completion_rate", "double", COMPLETED, (28, 90), "shrunk share of ads heard to the end", purpose=Purpose.ADS),
 )

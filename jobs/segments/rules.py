@@ -14,11 +14,7 @@ RULES: tuple[Segment, ...] = (
     Segment("light_listeners", "hours_28d > 0 AND hours_28d < 5", "some, but under 5 hours in 28 days"),
     Segment("new_or_returning", "plays_28d > 0 AND plays_90d = plays_28d", "all plays of 90 days lie in the last 28"),
     Segment("lapsing", "plays_7d = 0 AND plays_28d >= 10", "10 plays or more in 28 days, none in the last 7"),
-    Segment(
-        "commuters",
-        f"{ACTIVE} AND morning_share_28d + evening_share_28d >= 0.5 AND weekend_share_28d <= 0.3",
-        "mornings and early evenings of working days",
-    ),
+    Segment("commuters", f"{ACTIVE} AND {COMMUTING}", "mornings and early evenings of working days"),
     Segment("night_owls", f"{ACTIVE} AND night_share_28d + late_share_28d >= 0.5", "half of all plays between 20:00 and 6:00"),
     Segment("weekend_listeners", f"{ACTIVE} AND weekend_share_28d >= 0.5", "half of all plays at the weekend"),
     Segment("drivers", f"{ACTIVE} AND car_share_28d >= 0.2", "a fifth of all plays in the car"),
