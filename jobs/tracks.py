@@ -51,7 +51,9 @@ OWN = f"md5(coalesce('name|' || {ARTIST} || '|' || {TITLE}, concat_ws('|', 'key'
 def tracks(plays: DataFrame, feedback: DataFrame, catalogue: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
     """Resolve every track heard or acted on; what several dates share is resolved once."""
     keys = ("feed", *KEYS)
-    daily = [frame.where(F.col("date").isin(*dates)).select("date", *keys).distinct() for frame in (plays, feedback)]
+    # Empty text says as little as none: spelt alike, both are one key.
+    spelt = [F.nullif(F.col(name), F.lit("")).alias(name) for name in KEYS]
+    daily = [frame.where(F.col("date").isin(*dates)).select("date", "feed", *spelt).distinct() for frame in (plays, feedback)]
     heard = daily[0].unionByName(daily[1]).distinct()
     found = resolved(heard.select(*keys).distinct(), catalogue)
     return heard.select("date", "feed", F.expr(LOOKUP).alias("lookup")).join(found, ["feed", "lookup"], "inner")
@@ -67,7 +69,9 @@ def resolved(keys: DataFrame, catalogue: DataFrame) -> DataFrame:
         .agg(F.min_by("track", F.col("clue.rank")).alias("track"), F.min("clue.rank").alias("rank"))
     )
     joined = named.join(best, ["feed", "lookup"], "left")
-    matched = F.coalesce(F.element_at(F.array(*(F.lit(kind) for kind in KINDS)), F.col("rank") + 1), F.lit("none"))
+    # Not element_at: of an array without nulls it takes a null index for the last one (Spark 4.2).
+    cases = " ".join(f"WHEN {rank} THEN '{kind}'" for rank, kind in enumerate(KINDS))
+    matched = F.expr(f"CASE rank {cases} ELSE 'none' END")
     facts = [F.coalesce(F.col(f"track.{name}"), F.col(name)).alias(name) for name in ("artist_name", "track_name")]
     attributes = [F.col(f"track.{column.name}").alias(column.name) for column in ATTRIBUTES]
     return joined.select(
