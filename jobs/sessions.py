@@ -2,8 +2,8 @@
 
 spark-submit jobs/sessions.py --date 2026-11-01 --lake ./build/lake
 
-Running D rewrites D-1 too: plays after midnight may lengthen its last sessions. A session is followed for one day past its
-date; plays of a listener who never paused for longer than that start another.
+Running D rewrites D-1 too: plays after midnight may lengthen its last sessions. A session is followed to the end of the date
+after its own; who has not paused by then starts another at each midnight. So no date depends on plays of long before.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 GAP_MINUTES = 30
-USED = ("listener_id", "event_ts", "event_id", "known_ts", "ms_played", "skipped", "device", "local_date", "local_hour", "date")
+USED = ("listener_id", "event_ts", "event_id", "known_ts", "ms_played", "track_ms", "skipped", "device", "local_date", "local_hour", "date")
 
 
 def sessions(listens: DataFrame, *, dates: tuple[date, ...], gap_minutes: int = GAP_MINUTES) -> DataFrame:
@@ -55,15 +55,21 @@ def sessions(listens: DataFrame, *, dates: tuple[date, ...], gap_minutes: int = 
 def marked(listens: DataFrame, gap_minutes: int) -> DataFrame:
     """Add `ended_ts` and `number`, which counts a listener's sessions from 1."""
     order = Window.partitionBy("listener_id").orderBy("event_ts", "event_id")
-    ended = F.expr("timestamp_millis(unix_millis(event_ts) + coalesce(ms_played, 0))")
-    before = F.max("ended_ts").over(order.rowsBetween(Window.unboundedPreceding, -1))
+    # Where a feed does not say how long it was heard, the length of the track is the best guess.
+    ended = F.expr("timestamp_millis(unix_millis(event_ts) + coalesce(ms_played, track_ms, 0))")
+    # Whatever is played for a whole day reaches into the next date, never past it.
+    reach = F.least("ended_ts", F.expr(f"CAST(date_add(date, 2) AS TIMESTAMP) - INTERVAL {gap_minutes} MINUTES"))
+    before = F.max(reach).over(order.rowsBetween(Window.unboundedPreceding, -1))
     idle = F.unix_millis("event_ts") - F.unix_millis(before)
-    starts = F.when(idle < gap_minutes * 60_000, 0).otherwise(1)
-    cut = listens.withColumn("ended_ts", ended).select("*", starts.alias("starts"))
+    heard = listens.withColumn("ended_ts", ended)
+    paused = heard.select("*", F.when(idle < gap_minutes * 60_000, False).otherwise(True).alias("paused"))  # noqa: FBT003
+    since = F.max(F.when(F.col("paused"), F.col("date"))).over(order)
+    new_date = F.col("date") > F.lag("date").over(order)
+    cut = paused.select("*", (F.col("paused") | (new_date & (F.col("date") > F.date_add(since, 1)))).cast("int").alias("starts"))
     return cut.select("*", F.sum("starts").over(order).alias("number"))
 
 
-JOB = Job((Read(LISTENS, back=1, ahead=1),), SESSIONS, sessions, rewrites=(-1, 0))
+JOB = Job((Read(LISTENS, back=2, ahead=1),), SESSIONS, sessions, rewrites=(-1, 0))
 
 if __name__ == "__main__":
     main(JOB)

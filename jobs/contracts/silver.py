@@ -127,7 +127,12 @@ SESSIONS = Table(
         Column("session_id", "string", "hash of listener and first play", required=True, identifies=True),
         LISTENER,
         Column("started_ts", "timestamp", "start of the first play (UTC)", required=True),
-        Column("ended_ts", "timestamp", "end of the last play, its start where the length is unknown (UTC)", required=True),
+        Column(
+            "ended_ts",
+            "timestamp",
+            "end of the last play, by its track's length where it is not known how long it was heard (UTC)",
+            required=True,
+        ),
         KNOWN_TS,
         Column("local_date", "date", "date of the start on the listener's clock", required=True),
         Column("local_hour", "int", "hour of the start on the listener's clock", required=True),
