@@ -42,6 +42,8 @@ def windows(days: DataFrame, features: Sequence[Feature], *, dates: Sequence[dat
     `days` holds date, listener_id, known_date and the measures. A row of date d known on k counts for every asked date D
     with max(d, k) <= D < d + days. One pass, integer sums, no join.
     """
+    # A listener's days are brought together before each is repeated for every date that it counts for, not after.
+    days = days.repartition("listener_id")
     widest = max(feature.days for feature in features)
     seen = F.greatest("date", "known_date")
     used = sorted({(name, feature.days) for feature in features for name in feature.measures})
