@@ -7,13 +7,19 @@ from jobs.features.feature import Feature, Measure, windowed
 GENRES = ("pop", "rock", "rap", "r&b", "latin", "edm", "jazz", "classical")
 SLUGS = {genre: genre.replace("&", "n") for genre in GENRES}
 MOODS = ("energy", "valence", "danceability", "acousticness")
-SOURCES = ("search", "library", "playlist", "editorial", "radio", "album", "profile", "autoplay")
+# A mean is over the plays that it sums: those of tracks all of whose moods are known.
+DESCRIBED = " AND ".join(f"{mood} IS NOT NULL" for mood in MOODS)
+
+
+def _thousandths(mood: str) -> str:
+    return f"coalesce(sum(CAST(round({mood} * 1000) AS BIGINT)) FILTER (WHERE {DESCRIBED}), 0)"
+
 
 MEASURES = (
     Measure("known_genre", "listens", "count_if(genre IS NOT NULL)", "plays of tracks whose genre is known"),
     *(Measure(f"genre_{SLUGS[g]}", "listens", f"count_if(genre = '{g}')", f"plays of {g}") for g in GENRES),
-    Measure("described", "listens", "count_if(energy IS NOT NULL)", "plays of tracks with audio descriptors"),
-    *(Measure(f"sum_{m}", "listens", f"coalesce(sum(CAST(round({m} * 1000) AS BIGINT)), 0)", f"sum of {m} in thousandths") for m in MOODS),
+    Measure("described", "listens", f"count_if({DESCRIBED})", "plays of tracks with audio descriptors"),
+    *(Measure(f"sum_{mood}", "listens", _thousandths(mood), f"sum of {mood} in thousandths") for mood in MOODS),
     Measure("sourced", "listens", "count_if(source IS NOT NULL)", "plays of which the source is known"),
     Measure("intentional", "listens", "count_if(source IN ('search', 'library', 'profile', 'album'))", "plays the listener asked for"),
 )
