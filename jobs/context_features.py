@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from jobs.aggregate import each_date, forecasts
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
 DAYS = 28
 PRIOR = 50  # plays at the overall skip rate that a cell's own rate is shrunk with
 CELL = ("daypart", "day_type", "device", "weather")
+DESCRIBED = "energy IS NOT NULL AND valence IS NOT NULL"
 SUMS = {
     "plays": "count(*)",
-    "listeners": "count(DISTINCT listener_id)",
     "judged": "count_if(skipped IS NOT NULL)",
     "skips": "count_if(skipped)",
-    "described": "count_if(energy IS NOT NULL AND valence IS NOT NULL)",
-    "energy": "coalesce(sum(CAST(round(energy * 1000) AS BIGINT)), 0)",
-    "valence": "coalesce(sum(CAST(round(valence * 1000) AS BIGINT)), 0)",
+    "described": f"count_if({DESCRIBED})",
+    "energy": f"coalesce(sum(CAST(round(energy * 1000) AS BIGINT)) FILTER (WHERE {DESCRIBED}), 0)",
+    "valence": f"coalesce(sum(CAST(round(valence * 1000) AS BIGINT)) FILTER (WHERE {DESCRIBED}), 0)",
 }
 
 
@@ -44,15 +45,13 @@ def context_features(listens: DataFrame, weather: DataFrame, *, dates: tuple[dat
     placed = hours.join(F.broadcast(forecasts(weather)), ["place", "hour"], "left").withColumn(
         "weather", F.expr("coalesce(weather, 'unknown')")
     )
-    cells = placed.groupBy("date", "known_date", *CELL).agg(*(F.expr(sql).alias(name) for name, sql in SUMS.items()))
     asked = each_date(dates, first=F.greatest("date", "known_date"), last=F.date_add("date", DAYS - 1))
-    reached = cells.select(*CELL, *SUMS, asked.alias("date"))
-    summed = reached.groupBy("date", *CELL).agg(*(F.sum(name).alias(name) for name in SUMS))
-    total = summed.groupBy("date").agg(
-        F.sum("plays").alias("all_plays"), F.sum("judged").alias("all_judged"), F.sum("skips").alias("all_skips")
-    )
+    reached = daily_cells(placed).select(*CELL, "listeners", *SUMS, asked.alias("date"))
+    summed = reached.groupBy("date", *CELL).agg(*(F.sum(name).alias(name) for name in ("listeners", *SUMS)))
+    whole = Window.partitionBy("date")
+    total = summed.select("*", *(F.sum(name).over(whole).alias(f"all_{name}") for name in ("plays", "judged", "skips")))
     overall = "try_divide(all_skips, all_judged)"
-    return summed.join(F.broadcast(total), "date", "inner").select(
+    return total.select(
         "date",
         *CELL,
         "plays",
@@ -62,6 +61,14 @@ def context_features(listens: DataFrame, weather: DataFrame, *, dates: tuple[dat
         F.expr("try_divide(energy, described) / 1000D").alias("mean_energy"),
         F.expr("try_divide(valence, described) / 1000D").alias("mean_valence"),
     )
+
+
+def daily_cells(placed: DataFrame) -> DataFrame:
+    """Sum each cell's plays by date and by the date they became known; a listener counts when first known there, late plays add none."""
+    mine = Window.partitionBy("date", "listener_id", *CELL)
+    acts = placed.groupBy("date", "known_date", "listener_id", *CELL).agg(*(F.expr(sql).alias(name) for name, sql in SUMS.items()))
+    first = (F.col("known_date") == F.min("known_date").over(mine)).cast("int").alias("listeners")
+    return acts.select("*", first).groupBy("date", "known_date", *CELL).agg(*(F.sum(name).alias(name) for name in ("listeners", *SUMS)))
 
 
 JOB = Job((Read(LISTENS, back=DAYS - 1), Read(WEATHER, back=DAYS - 1)), CONTEXT_FEATURES, context_features)
