@@ -1,4 +1,4 @@
-"""examples.response: one ad impression whose labels are settled, with the features known the evening before.
+"""examples.response: one ad impression whose labels are settled, with what was known the evening before.
 
 spark-submit jobs/examples.py --date 2026-11-04 --lake ./build/lake      # writes 2026-11-01, settled by then
 
@@ -33,19 +33,20 @@ def examples(ads: DataFrame, features: DataFrame, listeners: DataFrame, weather:
     """Label impressions and join what was known of listener and context before them."""
     shown = ads.where("kind = 'impression'").where(F.col("date").isin(*dates))
     marked = shown.join(labels(shown, ads), "impression_id", "left")
-    home = listeners.select("date", "listener_id", "time_zone", "place")
+    evening = F.date_add("date", 1).alias("date")
+    home = listeners.select(evening, "listener_id", "time_zone", "place")
     local = marked.join(home, ["date", "listener_id"], "left").withColumn(
         "local", F.expr("from_utc_timestamp(event_ts, coalesce(time_zone, 'UTC'))")
     )
     timed = local.withColumn("local_date", F.to_date("local")).withColumn("hour", F.date_trunc("hour", "event_ts"))
     placed = timed.join(F.broadcast(forecasts(weather)), ["place", "hour"], "left")
-    evening = features.select(F.date_add("date", 1).alias("date"), "listener_id", *(feature.name for feature in USER))
-    return placed.join(evening, ["date", "listener_id"], "left").select(
+    before = features.select(evening, "listener_id", F.col("known_date").alias("features_known"), *(feature.name for feature in USER))
+    return placed.join(before, ["date", "listener_id"], "left").select(
         "date",
         "impression_id",
         "listener_id",
         "event_ts",
-        F.expr(f"event_ts + {SETTLED}").alias("known_ts"),
+        F.expr(f"greatest(known_ts, event_ts + {SETTLED})").alias("known_ts"),
         *("campaign", "category", "slot", "device"),
         F.expr(daypart("hour(local)")).alias("daypart"),
         F.expr(DAY_TYPE).alias("day_type"),
@@ -53,6 +54,7 @@ def examples(ads: DataFrame, features: DataFrame, listeners: DataFrame, weather:
         F.coalesce("click", F.lit(False)).alias("click"),  # noqa: FBT003
         F.coalesce("completion", F.lit(False)).alias("completion"),  # noqa: FBT003
         F.date_sub("date", 1).alias("features_date"),
+        "features_known",
         *(feature.name for feature in USER),
     )
 
@@ -69,7 +71,7 @@ def labels(shown: DataFrame, ads: DataFrame) -> DataFrame:
     )
 
 
-READS = (Read(AD_EVENTS, ahead=1), Read(USER_FEATURES, back=1), Read(SILVER_LISTENERS), Read(WEATHER))
+READS = (Read(AD_EVENTS, ahead=1), Read(USER_FEATURES, back=1), Read(SILVER_LISTENERS, back=1), Read(WEATHER))
 JOB = Job(READS, EXAMPLES, examples, rewrites=(-3,))
 
 if __name__ == "__main__":

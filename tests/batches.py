@@ -37,7 +37,9 @@ DEFAULTS: dict[str, Any] = {
     "array<double>": [0.5],
 }
 # Values that types and lists of allowed values do not tell.
-GIVEN: dict[str, dict[str, Any]] = {"examples.response": {"features_date": DAY - timedelta(days=1)}}
+GIVEN: dict[str, dict[str, Any]] = {
+    "examples.response": {"features_date": DAY - timedelta(days=1), "features_known": DAY - timedelta(days=1)}
+}
 WRONG: dict[str, tuple[Any, ...]] = {
     "string": ("nonsense",),
     "boolean": (True, False),

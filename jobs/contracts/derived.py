@@ -104,7 +104,7 @@ EXAMPLE_CONTEXT = (
 
 EXAMPLES = Table(
     "examples.response",
-    "one ad impression of a consenting listener whose labels are settled, with the features known the evening before",
+    "one ad impression of a consenting listener whose labels are settled, with what was known the evening before",
     ("impression_id",),
     (
         Column("date", "date", "UTC date of the impression", required=True),
@@ -117,11 +117,18 @@ EXAMPLES = Table(
         Column("click", "boolean", "clicked within 30 minutes", required=True),
         Column("completion", "boolean", "heard to the end", required=True),
         Column("features_date", "date", "date of the feature row joined, the day before the impression", required=True),
+        Column("features_known", "date", "latest date on which any of those features became known; null where the listener had none"),
         *(Column(f.name, f.dtype, f.meaning) for f in USER),
     ),
     Purpose.ADS,
     retention_days=200,
-    rules=(Rule("features_known_before", "features_date < date", "features are of the day before at the latest"),),
+    rules=(
+        Rule(
+            "features_known_before",
+            "features_date < date AND (features_known IS NULL OR features_known <= features_date)",
+            "features are of the day before at the latest, made of what was known by its end",
+        ),
+    ),
     may_be_empty=True,
 )
 
