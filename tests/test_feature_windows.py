@@ -1,0 +1,399 @@
+"""Windows, contexts and examples against plain Python over random acts that became known early, late or never in time."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from batches import batch
+from small_lake import one, who
+
+from jobs.context_features import context_features
+from jobs.contracts.derived import EXAMPLES, USER_DAYS, USER_FEATURES
+from jobs.contracts.events import AD_EVENTS, FEEDBACK, WEATHER
+from jobs.contracts.silver import LISTENS, SESSIONS, SILVER_LISTENERS
+from jobs.examples import JOB as EXAMPLES_JOB
+from jobs.examples import examples
+from jobs.features import USER
+from jobs.publish import reason_of
+from jobs.run import targets
+from jobs.user_days import user_days
+from jobs.user_features import JOB as FEATURES_JOB
+from jobs.user_features import user_features
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from validation.contract import Table
+
+pytestmark = pytest.mark.spark
+Row = dict[str, Any]
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+FIRST = date(2026, 7, 1)
+SPAN = 140  # days with acts: longer than the longest window
+DATES = tuple(FIRST + n * DAY for n in (*range(5), 30, 88, 89, 90, 91, 100, 117, 118, 119, 139, 150))
+
+
+def frame(spark: SparkSession, table: Table, rows: Iterable[Row]) -> DataFrame:
+    return batch(spark, table, [one(table, **row) for row in rows])
+
+
+# ---- listeners' features ---------------------------------------------------------------------------------------------
+
+
+def acts() -> dict[str, list[Row]]:
+    """Draw acts of listeners: some every day, some who stop and return, some heard of late, one known of only by likes."""
+    rng = random.Random(11)
+    found: dict[str, list[Row]] = {"listens": [], "sessions": [], "feedback": [], "ad_events": []}
+    breaks = [(0, 0), (20, 60), (40, 131), (1, 139), (100, 140), (3, 95)]  # from, to: nothing between
+    for n in range(18):
+        quiet = breaks[n % len(breaks)]
+        for _ in range(60):
+            days = rng.randrange(SPAN)
+            if not quiet[0] <= days < quiet[1]:
+                _draw(found, rng, who(n), FIRST + days * DAY)
+    found["feedback"] += [row | {"listener_id": who(99)} for row in found["feedback"][:5]]
+    return found
+
+
+def _draw(found: dict[str, list[Row]], rng: random.Random, listener: str, day: date) -> None:
+    moment = datetime.combine(day, time(rng.randrange(24), rng.randrange(60)), UTC)
+    midnight = datetime.combine(day + DAY, time(), UTC)
+    late = rng.choice((moment, moment, moment + HOUR, midnight - timedelta(microseconds=1), midnight, moment + rng.randrange(1, 100) * DAY))
+    row = {"listener_id": listener, "date": day, "event_ts": moment, "known_ts": max(moment, late)}
+    of = rng.choice(("listens", "listens", "listens", "sessions", "feedback", "ad_events"))
+    if of == "listens":
+        moods = rng.choice(([0.25, 0.5, 0.75, 1.0], [rng.random() for _ in range(4)], [0.5, None, 0.5, 0.5], [None] * 4))
+        row |= dict(zip(("energy", "valence", "danceability", "acousticness"), moods, strict=True))
+        row |= {"ms_played": rng.choice((None, 10_000, 200_000)), "skipped": rng.choice((None, True, False))}
+        row |= {"completed": rng.choice((None, True, False)), "kind": rng.choice(("track", "track", "episode"))}
+        row |= {"genre": rng.choice((None, "pop", "r&b", "schlager")), "source": rng.choice((None, "search", "radio", "album"))}
+        row |= {"local_hour": rng.randrange(24), "local_date": day, "device": rng.choice(("mobile", "car", "tv"))}
+    elif of == "sessions":
+        row |= {"started_ts": moment, "ended_ts": moment + rng.randrange(90) * MINUTE}
+        del row["event_ts"]
+    elif of == "feedback":
+        row["action"] = rng.choice(("like", "save", "playlist_add", "dislike", "unlike", "unsave", "share", "follow"))
+    else:
+        row["kind"] = rng.choice(("impression", "impression", "holdout", "click", "complete", "midpoint"))
+    found[of].append(row)
+
+
+Counts = Callable[[Row], int]
+
+
+def _moods(row: Row) -> bool:
+    return None not in [row[name] for name in ("energy", "valence", "danceability", "acousticness")]
+
+
+def _thousandths(name: str) -> Counts:
+    return lambda row: round(row[name] * 1000) if _moods(row) else 0
+
+
+def _hour(low: int, high: int) -> Counts:
+    return lambda row: low <= row["local_hour"] <= high
+
+
+# What each measure adds for one act, in plain Python; days are counted apart.
+ADDS: dict[str, dict[str, Counts]] = {
+    "listens": {
+        "plays": lambda _: 1,
+        "ms_played": lambda row: row["ms_played"] or 0,
+        "judged": lambda row: row["skipped"] is not None,
+        "skips": lambda row: row["skipped"] is True,
+        "timed": lambda row: row["completed"] is not None,
+        "completes": lambda row: row["completed"] is True,
+        "episodes": lambda row: row["kind"] == "episode",
+        "known_genre": lambda row: row["genre"] is not None,
+        "genre_pop": lambda row: row["genre"] == "pop",
+        "genre_rnb": lambda row: row["genre"] == "r&b",
+        "described": _moods,
+        **{f"sum_{name}": _thousandths(name) for name in ("energy", "valence", "danceability", "acousticness")},
+        "sourced": lambda row: row["source"] is not None,
+        "intentional": lambda row: row["source"] in ("search", "album"),
+        "in_night": _hour(0, 5),
+        "in_morning": _hour(6, 9),
+        "in_midday": _hour(10, 15),
+        "in_evening": _hour(16, 19),
+        "in_late": _hour(20, 23),
+        "on_weekend": lambda row: row["local_date"].isoweekday() >= 6,
+        "on_mobile": lambda row: row["device"] == "mobile",
+        "on_car": lambda row: row["device"] == "car",
+    },
+    "sessions": {
+        "sessions": lambda _: 1,
+        "session_ms": lambda row: (row["ended_ts"] - row["started_ts"]) // timedelta(milliseconds=1),
+    },
+    "feedback": {
+        "likes": lambda row: row["action"] in ("like", "save", "playlist_add"),
+        "dislikes": lambda row: row["action"] in ("dislike", "unlike", "unsave"),
+        "shares": lambda row: row["action"] == "share",
+    },
+    "ad_events": {
+        "ads_heard": lambda row: row["kind"] == "impression",
+        "ads_clicked": lambda row: row["kind"] == "click",
+        "ads_completed": lambda row: row["kind"] == "complete",
+    },
+}
+
+
+def try_divide(above: float, below: float) -> float | None:
+    return above / below if below else None
+
+
+def expected(drawn: dict[str, list[Row]], asked: Iterable[date]) -> dict[tuple[date, str], dict[str, float | None]]:
+    """Evaluate features act by act; listeners without a play in 90 days have none."""
+    found = {}
+    for day in asked:
+        for listener in sorted({row["listener_id"] for rows in drawn.values() for row in rows}):
+            sums = {key: n for days in (1, 7, 28, 90) for key, n in added(drawn, listener, day, days).items()}
+            if sums["plays", 90]:
+                found[day, listener] = {f.name: evaluated(f.sql, f.days, sums) for f in USER if set(f.measures) <= {n for n, _ in sums}}
+    return found
+
+
+def added(drawn: dict[str, list[Row]], listener: str, day: date, days: int) -> dict[tuple[str, int], int]:
+    """Add up a listener's acts dated on or before the date, known before its end and younger than the window."""
+    sums = {("active_days", days): 0}
+    for of, measures in ADDS.items():
+        mine = [row for row in drawn[of] if row["listener_id"] == listener and 0 <= (day - row["date"]).days < days]
+        known = [row for row in mine if row["known_ts"].date() <= day]
+        sums |= {(name, days): sum(int(adds(row)) for row in known) for name, adds in measures.items()}
+        if of == "listens":
+            sums["active_days", days] = len({row["date"] for row in known})
+    return sums
+
+
+def evaluated(sql: str, days: int, sums: dict[tuple[str, int], int]) -> float | None:
+    """Evaluate a feature's expression with Python's own arithmetic; division by a literal of a null is null."""
+    formula = re.sub(r"(\d)D\b", r"\1", re.sub(r"{(\w+)}", lambda name: str(sums[name[1], days]), sql))
+    ratio = re.fullmatch(r"try_divide\((\d+), (\d+)\)(.*)", formula)
+    if ratio:
+        share = try_divide(int(ratio[1]), int(ratio[2]))
+        return None if share is None else eval(f"{share!r}{ratio[3]}")  # noqa: S307
+    return eval(formula)  # type: ignore[no-any-return]  # noqa: S307
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, list[Row]]:
+    return acts()
+
+
+@pytest.fixture(scope="module")
+def days(spark: SparkSession, drawn: dict[str, list[Row]]) -> DataFrame:
+    """The daily counts of all dates, computed once."""
+    tables = {"listens": LISTENS, "sessions": SESSIONS, "feedback": FEEDBACK, "ad_events": AD_EVENTS}
+    frames = [frame(spark, table, drawn[of]) for of, table in tables.items()]
+    made = user_days(*frames, dates=tuple(FIRST + n * DAY for n in range(SPAN)))
+    return spark.createDataFrame(made.select(*USER_DAYS.names).toArrow())
+
+
+@pytest.fixture(scope="module")
+def in_one_pass(days: DataFrame) -> dict[tuple[date, str], Row]:
+    return {(row["date"], row["listener_id"]): row.asDict() for row in user_features(days, dates=DATES).collect()}
+
+
+def test_every_feature_equals_a_sum_over_the_acts_in_its_window(
+    drawn: dict[str, list[Row]], in_one_pass: dict[tuple[date, str], Row]
+) -> None:
+    oracle = expected(drawn, DATES)
+    assert set(in_one_pass) == set(oracle)
+    told = {name for features in oracle.values() for name in features}
+    assert {f.name for f in USER} - told <= {f.name for f in USER if any(name.startswith(("genre_", "on_")) for name in f.measures)}
+    for key, features in oracle.items():
+        for name, value in features.items():
+            assert in_one_pass[key][name] == (None if value is None else pytest.approx(value, rel=1e-12)), (key, name)
+        assert in_one_pass[key]["known_date"] <= key[0]
+
+
+def test_the_acts_put_windows_to_the_test(drawn: dict[str, list[Row]], in_one_pass: dict[tuple[date, str], Row]) -> None:
+    """Of each hard case there is one: without these the comparison above would prove little."""
+    late = [row for row in drawn["listens"] if row["known_ts"].date() > row["date"]]
+    assert [row for row in late if (row["known_ts"].date() - row["date"]).days >= 90]
+    assert [row for row in drawn["listens"] if row["known_ts"] == datetime.combine(row["date"] + DAY, time(), UTC)]
+    mine = {listener: sorted(day for day, who in in_one_pass if who == listener) for _, listener in in_one_pass}
+    gone = {who for who, found in mine.items() if any(DATES.index(b) - DATES.index(a) > 1 for a, b in pairwise(found))}
+    assert gone, "somebody stops for longer than 90 days and returns"
+    assert {row["plays_7d"] == 0 and row["plays_28d"] > 0 for row in in_one_pass.values()} == {True, False}
+    assert who(99) not in mine
+
+
+def test_a_range_in_one_pass_equals_date_by_date(days: DataFrame, in_one_pass: dict[tuple[date, str], Row]) -> None:
+    (read,) = FEATURES_JOB.reads
+    chosen = (DATES[2], DATES[9], DATES[-1])
+    alone = [user_features(days.where(f"datediff(DATE'{day}', date) BETWEEN 0 AND {read.back}"), dates=(day,)) for day in chosen]
+    found = {(row["date"], row["listener_id"]): row.asDict() for one in alone for row in one.collect()}
+    assert found == {key: row for key, row in in_one_pass.items() if key[0] in chosen}
+    assert found
+
+
+def test_a_date_counts_once_on_the_row_by_which_its_first_play_was_known(days: DataFrame, drawn: dict[str, list[Row]]) -> None:
+    first: dict[tuple[str, date], date] = {}
+    for row in drawn["listens"]:
+        key = row["listener_id"], row["date"]
+        first[key] = min(first.get(key, date.max), row["known_ts"].date())
+    marked = [(row["listener_id"], row["date"], row["known_date"]) for row in days.where("active_days = 1").collect()]
+    assert sorted(marked) == sorted((*key, known) for key, known in first.items())
+    assert days.where("active_days NOT IN (0, 1)").count() == 0
+
+
+# ---- contexts --------------------------------------------------------------------------------------------------------
+
+
+def part_of(hour: int) -> str:
+    return "night" if hour < 6 else "morning" if hour < 10 else "midday" if hour < 16 else "evening" if hour < 20 else "late"
+
+
+def kind_of(forecasts: list[Row], place: str | None, hour: datetime) -> str:
+    """Name the weather by the newest forecast issued before the hour."""
+    mine = [row for row in forecasts if (row["place"], row["event_ts"]) == (place, hour) and row["known_ts"] <= hour]
+    if not mine:
+        return "unknown"
+    newest = max(mine, key=lambda row: row["known_ts"])
+    degrees, rain = newest["temperature_c"], newest["rain_mm"]
+    if degrees is None or rain is None:
+        return "unknown"
+    return "rain" if rain >= 0.2 else "dry_cold" if degrees < 5 else "dry_hot" if degrees > 25 else "dry_mild"
+
+
+def weather(rng: random.Random, first: date, n: int) -> list[Row]:
+    """Draw forecasts of every third hour, each issued twice or, wrongly, after the hour."""
+    rows = []
+    for hours in range(0, 24 * n, 3):
+        hour = datetime.combine(first, time(), UTC) + hours * HOUR
+        for issued in (hour - 24 * HOUR, hour, hour + HOUR):
+            values = {"temperature_c": rng.choice((-5.0, 12.0, 30.0, None)), "rain_mm": rng.choice((0.0, 0.1, 0.2, 4.0, None))}
+            rows.append({"place": "DE-BY", "date": hour.date(), "event_ts": hour, "known_ts": issued, **values})
+    return rows
+
+
+def test_context_cells_equal_a_plain_count(spark: SparkSession) -> None:
+    rng = random.Random(4)
+    forecasts, plays = weather(rng, FIRST, 40), []
+    for n in range(500):
+        moment = datetime.combine(FIRST, time(), UTC) + rng.randrange(40 * 24 * 60) * MINUTE
+        local = moment + 2 * HOUR
+        row = {"event_id": who(n), "listener_id": who(rng.randrange(4)), "date": moment.date(), "event_ts": moment}
+        row |= {"known_ts": moment + rng.choice((0, 0, 1, 24, 300)) * HOUR, "place": rng.choice(("DE-BY", "DE-BY", "DE-BE", None))}
+        row |= {"local_date": local.date(), "local_hour": local.hour, "device": rng.choice(("car", "tv"))}
+        row |= {"skipped": rng.choice((None, True, False)), "energy": rng.choice((None, 0.2, 0.8)), "valence": rng.choice((None, 0.4))}
+        plays.append(row)
+    asked = tuple(FIRST + n * DAY for n in (0, 5, 27, 28, 39))
+    found = context_features(frame(spark, LISTENS, plays), frame(spark, WEATHER, forecasts), dates=asked).collect()
+    cells = {(row["date"], *(row[name] for name in ("daypart", "day_type", "device", "weather"))): row for row in found}
+    oracle: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for day in asked:
+        for row in plays:
+            if row["date"] <= day < row["date"] + 28 * DAY and row["known_ts"].date() <= day:
+                kind = kind_of(forecasts, row["place"], row["event_ts"].replace(minute=0))
+                day_type = "weekend" if row["local_date"].isoweekday() >= 6 else "weekday"
+                oracle[day, part_of(row["local_hour"]), day_type, row["device"], kind].append(row)
+    assert set(cells) == set(oracle)
+    assert len(cells) == len(found)
+    assert {cell[-1] for cell in cells} == {"unknown", "rain", "dry_cold", "dry_hot", "dry_mild"}
+    for cell, mine in oracle.items():
+        whole = [row for other, rows in oracle.items() if other[0] == cell[0] for row in rows]
+        skips, judged = (([sum(r["skipped"] is True for r in rows), sum(r["skipped"] is not None for r in rows)]) for rows in (mine, whole))
+        moods = [row["energy"] for row in mine if None not in (row["energy"], row["valence"])]
+        row = cells[cell]
+        assert (row["plays"], row["listeners"]) == (len(mine), len({(r["listener_id"], r["date"]) for r in mine})), cell
+        assert row["play_share"] == pytest.approx(len(mine) / len(whole))
+        rate = try_divide(judged[0], judged[1])
+        assert row["skip_rate"] == (None if rate is None else pytest.approx((skips[0] + 50 * rate) / (skips[1] + 50)))
+        assert row["mean_energy"] == (pytest.approx(sum(moods) / len(moods)) if moods else None), cell
+
+
+# ---- examples --------------------------------------------------------------------------------------------------------
+
+SHOWN = datetime(2026, 7, 3, 23, 45, tzinfo=UTC)
+TODAY, EVENING = SHOWN.date(), SHOWN.date() - DAY
+LATEST = SHOWN + timedelta(hours=48, minutes=30)
+# case -> acts on the impression (kind, when, known when), click, completion
+ACTS: dict[str, tuple[tuple[tuple[str, datetime, datetime], ...], bool, bool]] = {
+    "nothing": ((), False, False),
+    "click at once": ((("click", SHOWN, SHOWN),), True, False),
+    "click after midnight": ((("click", SHOWN + 20 * MINUTE, SHOWN + 20 * MINUTE),), True, False),
+    "click on the minute": ((("click", SHOWN + 30 * MINUTE, SHOWN + 30 * MINUTE),), True, False),
+    "click too late": ((("click", SHOWN + 31 * MINUTE, SHOWN + 31 * MINUTE),), False, False),
+    "click before it was shown": ((("click", SHOWN - MINUTE, SHOWN),), False, False),
+    "click known just in time": ((("click", SHOWN + MINUTE, LATEST - MINUTE),), True, False),
+    "click known too late": ((("click", SHOWN + MINUTE, LATEST),), False, False),
+    "heard to the end": ((("complete", SHOWN + MINUTE, SHOWN + MINUTE),), False, True),
+    "both, twice": ((("complete", SHOWN + MINUTE, SHOWN + MINUTE), *[("click", SHOWN + MINUTE, SHOWN + 2 * MINUTE)] * 2), True, True),
+    "half of it": ((("midpoint", SHOWN + MINUTE, SHOWN + MINUTE), ("conversion", SHOWN + MINUTE, SHOWN + MINUTE)), False, False),
+}
+NUMBER = {case: n for n, case in enumerate(ACTS)}
+
+
+@pytest.fixture(scope="module")
+def made(spark: SparkSession) -> dict[str, Row]:
+    """One example a case, each of a listener of its own, with the reason why the contract would refuse it."""
+    ads = [_ad(case, "impression", SHOWN, SHOWN) for case in ACTS]
+    ads += [_ad(case, *act) for case, (told, _, _) in ACTS.items() for act in told]
+    ads += [_ad("withheld", "holdout", SHOWN, SHOWN), _ad("of another date", "impression", SHOWN + DAY, SHOWN + DAY)]
+    known = [{"date": day, "known_date": day, "plays_1d": n, "plays_90d": 9} for n, day in enumerate((EVENING - DAY, EVENING, TODAY))]
+    features = [row | {"listener_id": who(NUMBER[case])} for case in ACTS if case != "nothing" for row in known]
+    # The planted leak: a row of the evening before that holds something learned on the day itself.
+    leak = {"date": EVENING, "listener_id": who(NUMBER["click at once"]), "known_date": TODAY, "plays_1d": 7}
+    features = [row for row in features if (row["listener_id"], row["date"]) != (leak["listener_id"], EVENING)] + [leak]
+    home = {"place": "DE-BY", "time_zone": "Europe/Berlin"}
+    homes = [{"listener_id": who(NUMBER[case]), "date": day, **home} for case in ACTS for day in (EVENING, TODAY) if case != "half of it"]
+    homes.append({"listener_id": who(NUMBER["half of it"]), "date": TODAY, **home})  # said on the day itself
+    rain = [{"temperature_c": 12.0, "rain_mm": mm, "known_ts": at} for mm, at in ((0.0, SHOWN - 9 * HOUR), (1.0, SHOWN - HOUR))]
+    hour = SHOWN.replace(minute=0)
+    wet = [row | {"place": "DE-BY", "date": TODAY, "event_ts": hour} for row in (*rain, {**rain[0], "known_ts": hour + MINUTE})]
+    frames = ((AD_EVENTS, ads), (USER_FEATURES, features), (SILVER_LISTENERS, homes), (WEATHER, wet))
+    found = examples(*(frame(spark, table, rows) for table, rows in frames), dates=(TODAY,))
+    rows = found.withColumn("refused_for", reason_of(EXAMPLES)).collect()
+    assert len(rows) == len({row["impression_id"] for row in rows})
+    return {row["impression_id"]: row.asDict() for row in rows}
+
+
+def _ad(case: str, kind: str, when: datetime, known: datetime) -> Row:
+    times = {"date": when.date(), "event_ts": when, "known_ts": known}
+    return {"impression_id": case, "listener_id": who(NUMBER.get(case, 50)), "kind": kind, "device": "car", **times}
+
+
+def test_an_example_is_an_impression_of_the_date_that_was_shown(made: dict[str, Row]) -> None:
+    assert set(made) == set(ACTS)
+
+
+@pytest.mark.parametrize("case", ACTS)
+def test_labels_count_what_happened_and_was_known_in_time(made: dict[str, Row], case: str) -> None:
+    assert (made[case]["click"], made[case]["completion"]) == ACTS[case][1:]
+
+
+def test_only_features_of_the_evening_before_join(made: dict[str, Row]) -> None:
+    ordinary = [row for case, row in made.items() if case not in ("nothing", "click at once")]
+    assert {(row["features_date"], row["features_known"], row["plays_1d"]) for row in ordinary} == {(EVENING, EVENING, 1)}
+    assert (made["nothing"]["plays_90d"], made["nothing"]["features_known"], made["nothing"]["refused_for"]) == (None, None, None)
+
+
+def test_a_planted_leak_is_caught_and_alone(made: dict[str, Row]) -> None:
+    assert {case: row["refused_for"] for case, row in made.items() if row["refused_for"]} == {"click at once": "features_known_before"}
+
+
+def test_the_context_is_what_was_known_before(made: dict[str, Row]) -> None:
+    local = {(row["daypart"], row["day_type"], row["weather"]) for case, row in made.items() if case != "half of it"}
+    assert local == {("night", "weekend", "rain")}, "a quarter to two on Saturday in Berlin, by the newest forecast before the hour"
+    late = made["half of it"]
+    assert (late["daypart"], late["day_type"], late["weather"]) == ("late", "weekday", "unknown"), (
+        "a home stated later that day is not known yet"
+    )
+
+
+def test_a_row_is_labelled_only_when_nothing_can_arrive_in_time_any_more(made: dict[str, Row]) -> None:
+    assert {row["known_ts"].replace(tzinfo=UTC) for row in made.values()} == {LATEST}
+    for asked in (TODAY, TODAY + 9 * DAY):
+        (written,) = targets(EXAMPLES_JOB, [asked])
+        last = datetime.combine(written, time.max, UTC) + timedelta(hours=48, minutes=30)
+        assert last < datetime.combine(asked + DAY, time(), UTC), "settled before the day that writes it ends"
+        assert datetime.combine(written + DAY, time.max, UTC) + timedelta(hours=48, minutes=30) > datetime.combine(asked + DAY, time(), UTC)
