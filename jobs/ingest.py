@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -145,15 +144,8 @@ def _new(lake: SparkLake, source: Source, taken: Sequence[Taken], ledger: set[tu
             if feed.takes(one.name) and (name, one.sha256) not in ledger and f"file:{one.sha256}" not in known
         }
         if fresh:
-            found.append((feed, _apart(list(reversed(fresh.values())))))
+            found.append((feed, list(reversed(fresh.values()))))
     return found
-
-
-def _apart(files: list[Taken]) -> list[Taken]:
-    twice = [name for name, n in Counter(one.name for one in files).items() if n > 1]
-    if twice:
-        raise WrongUse(f"two files are called {twice[0]!r} but differ; rename one, since tables keep names without folders")
-    return files
 
 
 def _keep(lake: SparkLake, taking: Taking, done: Intake, files: dict[str, Taken]) -> None:

@@ -127,13 +127,13 @@ def _account(table: Table, total: Count, read: int) -> None:
 
 def read(lake: SparkLake, files: Sequence[Taken]) -> DataFrame:
     """Return the records of files as (file, position, line, damage); a task a file, or several small ones."""
-    given = [[(str(one.path.resolve()), one.form) for one in part] for part in packed(files)]
+    given = [[(str(one.path.resolve()), one.name, one.form) for one in part] for part in packed(files)]
 
     def cut(parts: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part in parts:
             for number in part.column(0).to_pylist():
-                for path, form in given[number]:
-                    yield from batches(path, form)
+                for path, name, form in given[number]:
+                    yield from batches(path, name, form)
 
     return lake.spark.range(0, len(given), 1, len(given)).mapInArrow(cut, DDL)
 

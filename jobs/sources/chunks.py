@@ -6,12 +6,14 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from jobs.sources.records import LIMIT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHUNK = 8 << 20
-LIMIT = 1 << 20  # bytes a record may have
 GZIP = 16 + zlib.MAX_WBITS
+MARK = b"\xef\xbb\xbf"  # with which some programs begin a text file
 
 
 class Truncated(Exception):
@@ -26,10 +28,10 @@ def blocks(path: str) -> Iterator[tuple[bytes, str | None]]:
             block, newline, rest = (carry + chunk).rpartition(b"\n")
             if over and newline:
                 # The end of a line of which only the head was kept.
-                first, _, block = block.partition(b"\n")
+                first, more, block = block.partition(b"\n")
                 yield first[: LIMIT + 1], "oversized_row"
                 over = False
-                if block:
+                if more:
                     yield block, None
             elif newline:
                 yield block, None
@@ -45,8 +47,14 @@ def blocks(path: str) -> Iterator[tuple[bytes, str | None]]:
 
 def chunks(path: str) -> Iterator[bytes]:
     """Yield a file's content in bounded pieces, unpacked if it is gzip; a cut or broken one raises `Truncated` at its end."""
+    pieces = _pieces(path)
+    yield next(pieces, b"").removeprefix(MARK)
+    yield from pieces
+
+
+def _pieces(path: str) -> Iterator[bytes]:
     with Path(path).open("rb") as file:
-        if path.endswith(".gz"):
+        if path.lower().endswith(".gz"):
             yield from _unpacked(file, path)
             return
         while piece := file.read(CHUNK):

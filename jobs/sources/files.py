@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,16 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Taken:
-    """A file that the source takes."""
+    """A file that the source takes; `name`, without folders, is all that tables keep of where it lay."""
 
     path: Path
     form: Form
     sha256: str
-
-    @property
-    def name(self) -> str:
-        """The file's name without folders: all that tables keep of where it lay."""
-        return self.path.name
+    name: str
 
 
 @dataclass(frozen=True)
@@ -44,20 +40,28 @@ class Skipped:
 
 
 def find(source: Source, paths: Sequence[str | Path], sources: Mapping[str, Source]) -> tuple[list[Taken], list[Skipped]]:
-    """Return the files below `paths` that the source takes, and the others; links are not followed."""
+    """Return the files below `paths` that the source takes, and the others; links within a folder are not followed."""
     taken, skipped = [], []
     for path in _regular(paths):
-        start = head(path) if path.suffix != ".parquet" else ""
+        start = head(path) if path.suffix.lower() != ".parquet" else ""
         form = source.form(path.name, start)
         if form is not None and any(feed.takes(path.name) for feed in source.feeds):
-            taken.append(Taken(path, form, _sha256(path)))
+            taken.append(Taken(path, form, _sha256(path), path.name))
         else:
             takers = tuple(name for name, other in sources.items() if other.form(path.name, start) is not None)
             skipped.append(Skipped(path.name, takers))
     if not taken:
         reasons = "; ".join(one.sentence for one in skipped[:5]) or "there is no file"
         raise WrongUse(f"nothing for {source.name} in {', '.join(str(path) for path in paths)}: {reasons}")
-    return taken, skipped
+    return _apart(taken), skipped
+
+
+def _apart(taken: list[Taken]) -> list[Taken]:
+    """Tell files of one name by their content: exports call a month of every year alike, and folders may be called after listeners."""
+    contents: dict[str, set[str]] = {}
+    for one in taken:
+        contents.setdefault(one.name, set()).add(one.sha256)
+    return [replace(one, name=f"{one.name} ({one.sha256[:8]})") if len(contents[one.name]) > 1 else one for one in taken]
 
 
 def _regular(paths: Iterable[str | Path]) -> list[Path]:
@@ -69,7 +73,7 @@ def _regular(paths: Iterable[str | Path]) -> list[Path]:
         inside = sorted(path.rglob("*")) if path.is_dir() else [path]
         for one in inside:
             hidden = any(part.startswith(".") for part in one.relative_to(path).parts) if path.is_dir() else False
-            linked = one.is_symlink() or (path.is_dir() and not one.resolve().is_relative_to(path.resolve()))
+            linked = path.is_dir() and (one.is_symlink() or not one.resolve().is_relative_to(path.resolve()))
             if one.is_file() and not linked and not hidden:
                 found[one] = None
     return list(found)

@@ -5,13 +5,15 @@ A record reaches SQL as one JSON text, whatever the file's form was. `Feed.colum
 
 from __future__ import annotations
 
+import csv
+import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from validation.contract import Table
 
@@ -20,23 +22,37 @@ FORMS = ("lines", "elements", "csv", "tsv", "parquet")
 
 @dataclass(frozen=True)
 class Form:
-    """Files of one form: a name pattern, words their first 4 KiB must hold, and how they are cut into records.
+    """Files of one form: a name pattern, what their first 4 KiB must hold, and how they are cut into records.
 
-    `lines` JSON lines; `elements` of a JSON array, or of the array under `inside`; `csv` with a header line; `tsv`
-    without one (`names` gives it); `parquet`. `.gz` may follow any pattern. `skip` header lines stand before a csv's own.
+    `lines` JSON lines; `elements` of a JSON array, or of the array under `inside`; `csv` with a header line that holds all
+    `marks`, or without one (`names` gives it); `tsv` without one; `parquet`. `marks` are words that must occur, `looks` a
+    regular expression that must match. `.gz` may follow any pattern; upper and lower case are alike.
     """
 
     pattern: str
     kind: str
     marks: tuple[str, ...] = ()
+    looks: str = ""
     names: tuple[str, ...] = ()
     inside: str = ""
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     def takes(self, name: str, head: str) -> bool:
         """Say whether a file of this name, beginning with `head`, has this form."""
-        bare = name[:-3] if name.endswith(".gz") else name
-        return fnmatch(bare, self.pattern) and all(mark in head for mark in self.marks)
+        return fnmatch(name.lower().removesuffix(".gz"), self.pattern) and self._begins(head)
+
+    def heads(self, cells: Collection[str]) -> bool:
+        """Say whether these cells are the header of this form."""
+        return set(self.marks) <= {cell.strip() for cell in cells}
+
+    def named(self, cells: Sequence[str]) -> tuple[str, ...]:
+        """Return the names that a header of these cells gives to the fields."""
+        return tuple(self.renamed.get(cell.strip(), cell.strip()) for cell in cells)
+
+    def _begins(self, head: str) -> bool:
+        if self.kind == "csv" and not self.names:
+            return any(self.heads(cells) for cells in csv.reader(head.splitlines()))
+        return all(mark in head for mark in self.marks) and re.search(self.looks, head) is not None
 
 
 @dataclass(frozen=True)
@@ -46,7 +62,8 @@ class Feed:
     `record` is the record's schema as DDL; `columns` SQL for the table's columns (`event_ts` and `known_ts` among them);
     `key` SQL that tells one event from another (`listener_id` may be used, the raw id may not); `where` picks the records;
     `listener` SQL for the raw id; `checks` further reasons to refuse a row, as (reason, SQL that is true for a bad one);
-    `identifying` the fields whose values are masked in quarantine; `majority` columns in which rows of one key vote.
+    `identifying` the fields whose values are masked in quarantine; `majority` columns in which rows of one key vote;
+    `unreadable` says that records which cannot be read count here: of feeds that share their files, one has it.
     """
 
     table: Table
@@ -59,10 +76,11 @@ class Feed:
     checks: tuple[tuple[str, str], ...] = ()
     identifying: tuple[str, ...] = ()
     majority: tuple[str, ...] = ()
+    unreadable: bool = True
 
     def takes(self, name: str) -> bool:
         """Say whether files of this name carry the feed."""
-        return any(fnmatch(PurePath(name).name, pattern) for pattern in self.files)
+        return any(fnmatch(PurePath(name).name.lower(), pattern) for pattern in self.files)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,22 @@
+"""What a file is cut into: (position, JSON text, damage); a damaged record keeps its beginning, never more."""
+
+from __future__ import annotations
+
+Record = tuple[int, str, str | None]
+LIMIT = 1 << 20  # bytes a record may have
+HEAD = 4_096  # characters of a damaged record that are kept
+
+
+def judged(position: int, raw: bytes) -> Record:
+    """Return the record of some bytes, with the damage that bytes alone can show."""
+    if len(raw) > LIMIT:
+        return damaged(position, raw, "oversized_row")
+    try:
+        return position, raw.decode("utf-8"), None
+    except UnicodeDecodeError:
+        return damaged(position, raw, "invalid_utf8")
+
+
+def damaged(position: int, raw: bytes, reason: str) -> Record:
+    """Return the record of bytes that cannot be used, and why."""
+    return position, raw[:HEAD].decode("utf-8", "replace"), reason
