@@ -7,6 +7,7 @@ Names and gender are never read.
 from __future__ import annotations
 
 from jobs.contracts.events import FEEDBACK, PLAYS
+from jobs.sources import moments
 from jobs.sources.source import Feed, Form, Source
 
 # The zone of a state's larger part.
@@ -25,7 +26,8 @@ ZONE = "CASE {} END".format(
 )
 DEVICE = """CASE WHEN userAgent RLIKE 'iPad|Tablet' THEN 'tablet' WHEN userAgent RLIKE 'iPhone|Android|Mobile' THEN 'mobile'
 WHEN userAgent RLIKE 'Windows|Macintosh|X11|Linux' THEN 'desktop' ELSE 'unknown' END"""
-TIMES = {"event_ts": "timestamp_millis(ts)", "known_ts": "timestamp_millis(ts) + INTERVAL 1 MINUTE"}
+HAPPENED = moments.of_millis("ts")
+TIMES = {"event_ts": HAPPENED, "known_ts": f"{HAPPENED} + INTERVAL 1 MINUTE"}
 TRACK = {
     "native_key": "CAST(NULL AS STRING)",
     "isrc": "CAST(NULL AS STRING)",
@@ -39,7 +41,9 @@ RECORD = (
 )
 KEY = ("listener_id", "ts", "sessionId", "itemInSession")
 WHO = ("userId", "firstName", "lastName", "location", "userAgent")
-NO_TRACK = ("null_track", "coalesce(trim(song), '') = ''")
+NO_TIME = (("null_time", "ts IS NULL"), ("bad_time", f"{HAPPENED} IS NULL"))
+
+MARKS = ('"page"', '"sessionId"')
 
 PLAYS_FEED = Feed(
     PLAYS,
@@ -63,7 +67,7 @@ PLAYS_FEED = Feed(
     key=KEY,
     where="page = 'NextSong'",
     listener="userId",
-    checks=(NO_TRACK, ("negative_duration", "length < 0")),
+    checks=(*NO_TIME, ("null_track", "coalesce(trim(song), '') = ''"), ("negative_duration", "length < 0")),
     identifying=WHO,
 )
 FEEDBACK_FEED = Feed(
@@ -73,12 +77,17 @@ FEEDBACK_FEED = Feed(
     key=(*KEY, "page"),
     where="page IN ('Thumbs Up', 'Thumbs Down', 'Add to Playlist')",
     listener="userId",
+    checks=NO_TIME,
     identifying=WHO,
+    unreadable=False,
 )
 
 EVENTSIM = Source(
     "eventsim",
     "the event log of a music service (Udacity/Sparkify JSON lines)",
-    forms=tuple(Form(pattern, "lines", marks=('"page"', '"sessionId"')) for pattern in ("*.json", "*.jsonl")),
+    forms=(
+        Form("*.json", "elements", marks=MARKS, looks=r"\A\s*\["),
+        *(Form(pattern, "lines", marks=MARKS) for pattern in ("*.json", "*.jsonl")),
+    ),
     feeds=(PLAYS_FEED, FEEDBACK_FEED),
 )

@@ -1,17 +1,21 @@
-"""Last.fm and Libre.fm: the 1K-users listening history (TSV without header) and personal exports (CSV)."""
+"""Last.fm and Libre.fm: the 1K-users listening history (TSV without header) and personal exports (CSV, several spellings)."""
 
 from __future__ import annotations
 
 from jobs.contracts.events import PLAYS
+from jobs.sources import moments
 from jobs.sources.source import Feed, Form, Source
 
 COLUMNS = ("user", "time", "artist_mbid", "artist", "track_mbid", "track")
-# The history writes ISO times, the exports epoch seconds.
-SCROBBLED = "coalesce(timestamp_seconds(try_cast(time AS BIGINT)), try_to_timestamp(time))"
+EXPORTED = ("artist", "album", "track", "time")
+# The history writes ISO times, the exports epoch seconds or "02 Jan 2020, 10:00", some with the day in a column of its own.
+SAID = "trim(concat_ws(' ', trim(day), trim(time)))"
+SCROBBLED = f"""coalesce({moments.of_seconds("try_cast(time AS BIGINT)")}, {moments.of_text(SAID)},
+try_to_timestamp(replace({SAID}, ',', ''), 'd MMM yyyy H:mm[:ss]'))"""
 
 PLAYS_FEED = Feed(
     PLAYS,
-    "user STRING, time STRING, artist STRING, artist_mbid STRING, album STRING, track STRING, track_mbid STRING",
+    "user STRING, day STRING, time STRING, artist STRING, artist_mbid STRING, album STRING, track STRING, track_mbid STRING",
     {
         "event_ts": SCROBBLED,
         "known_ts": f"{SCROBBLED} + INTERVAL 1 MINUTE",
@@ -47,14 +51,15 @@ LASTFM = Source(
     "lastfm",
     "Last.fm 1K-users history (TSV) and Last.fm or Libre.fm exports (CSV)",
     forms=(
-        Form("*.tsv", "tsv", names=COLUMNS),
+        Form("*.tsv", "tsv", looks=rf"\A[^\t\n]+\t{moments.DAY}T", names=COLUMNS),
         Form(
             "*.csv",
             "csv",
             marks=("Artist", "Track", "Time"),
-            renamed={"Artist": "artist", "Track": "track", "Album": "album", "Time": "time"},
+            renamed={"Artist": "artist", "Track": "track", "Album": "album", "Date": "day", "Time": "time", "Username": "user"},
         ),
         Form("*.csv", "csv", marks=("uts", "artist", "track"), renamed={"uts": "time"}),
+        Form("*.csv", "csv", looks=r'\A[^\n]*,"?[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4},? [0-9]{1,2}:[0-9]{2}"?\r?\n', names=EXPORTED),
     ),
     feeds=(PLAYS_FEED,),
     needs_user=True,

@@ -1,4 +1,4 @@
-"""Spotify's "extended streaming history" exports, both spellings; episodes and audiobook chapters are content too.
+"""Spotify's "extended streaming history" exports, both spellings, and the shorter history; episodes and audiobook chapters are content too.
 
 `ts` is the moment the stream ended; a play began `ms_played` before.
 """
@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 from jobs.contracts.events import PLAYS
+from jobs.sources import moments
 from jobs.sources.source import Feed, Form, Source
 
-ENDED = "try_to_timestamp(ts)"
-STARTED = f"timestamp_millis(unix_millis({ENDED}) - greatest(ms_played, 0))"
+SAID = "coalesce(ts, endTime)"
+ENDED = moments.of_text(SAID)
+HEARD = "coalesce(ms_played, msPlayed)"
+STARTED = f"timestamp_millis(unix_millis({ENDED}) - least(greatest({HEARD}, 0), 86400000))"  # longer than a day is refused
 URI = "coalesce(spotify_track_uri, spotify_episode_uri, audiobook_chapter_uri)"
-ARTIST = "coalesce(master_metadata_album_artist_name, episode_show_name, audiobook_title)"
-TITLE = "coalesce(master_metadata_track_name, episode_name, audiobook_chapter_title)"
+MUSIC = "coalesce(master_metadata_track_name, trackName)"
+ARTIST = "coalesce(master_metadata_album_artist_name, artistName, episode_show_name, podcastName, audiobook_title)"
+TITLE = f"coalesce({MUSIC}, episode_name, episodeName, audiobook_chapter_title)"
 DEVICE = """CASE WHEN lower(platform) RLIKE 'android_tv|tv|tizen|webos|chromecast' THEN 'tv'
 WHEN lower(platform) RLIKE 'ipad|tablet' THEN 'tablet' WHEN lower(platform) RLIKE 'android|ios|iphone' THEN 'mobile'
 WHEN lower(platform) RLIKE 'car|auto' THEN 'car' WHEN lower(platform) RLIKE 'sonos|speaker|google_home|echo|cast' THEN 'speaker'
@@ -23,7 +27,8 @@ PLAYS_FEED = Feed(
     "ts STRING, username STRING, platform STRING, ms_played BIGINT, conn_country STRING, master_metadata_track_name STRING, "
     "master_metadata_album_artist_name STRING, master_metadata_album_album_name STRING, spotify_track_uri STRING, episode_name STRING, "
     "episode_show_name STRING, spotify_episode_uri STRING, audiobook_title STRING, audiobook_chapter_uri STRING, "
-    "audiobook_chapter_title STRING, skipped STRING, reason_end STRING",
+    "audiobook_chapter_title STRING, skipped STRING, endTime STRING, artistName STRING, trackName STRING, podcastName STRING, "
+    "episodeName STRING, msPlayed BIGINT",
     {
         "event_ts": STARTED,
         "known_ts": f"{ENDED} + INTERVAL 1 MINUTE",
@@ -33,8 +38,8 @@ PLAYS_FEED = Feed(
         "artist_name": f"nullif(trim({ARTIST}), '')",
         "track_name": f"nullif(trim({TITLE}), '')",
         "album_name": "nullif(trim(master_metadata_album_album_name), '')",
-        "kind": "CASE WHEN spotify_track_uri IS NULL THEN 'episode' ELSE 'track' END",
-        "ms_played": "ms_played",
+        "kind": f"CASE WHEN coalesce(spotify_track_uri, {MUSIC}) IS NULL THEN 'episode' ELSE 'track' END",
+        "ms_played": HEARD,
         "track_ms": "CAST(NULL AS BIGINT)",
         "skipped": "try_cast(skipped AS BOOLEAN)",
         "source": "CAST(NULL AS STRING)",
@@ -45,13 +50,13 @@ PLAYS_FEED = Feed(
         "plan": "CAST(NULL AS STRING)",
         "native_session": "CAST(NULL AS STRING)",
     },
-    key=("listener_id", "ts", URI, "ms_played"),
-    listener="nullif(username, '')",
+    key=("listener_id", SAID, f"coalesce({URI}, concat_ws('|', {ARTIST}, {TITLE}))", HEARD),
+    listener="username",
     checks=(
-        ("null_time", "coalesce(ts, '') = ''"),
+        ("null_time", f"coalesce({SAID}, '') = ''"),
         ("bad_time", f"{ENDED} IS NULL"),
-        ("null_duration", "ms_played IS NULL"),
-        ("negative_duration", "ms_played < 0"),
+        ("null_duration", f"{HEARD} IS NULL"),
+        ("negative_duration", f"{HEARD} < 0"),
         ("null_track", f"{URI} IS NULL AND coalesce(trim({TITLE}), '') = ''"),
     ),
     identifying=("username", "ip_addr", "ip_addr_decrypted", "user_agent_decrypted", "city", "region"),
@@ -59,8 +64,8 @@ PLAYS_FEED = Feed(
 
 SPOTIFY = Source(
     "spotify",
-    'Spotify "extended streaming history" exports (JSON)',
-    forms=(Form("*.json", "elements", marks=("spotify_track_uri",)),),
+    'Spotify exports: the "extended streaming history" and the shorter "streaming history" (JSON)',
+    forms=(Form("*.json", "elements", marks=("spotify_track_uri",)), Form("*.json", "elements", marks=("endTime", "msPlayed"))),
     feeds=(PLAYS_FEED,),
     needs_user=True,
 )
