@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
@@ -13,8 +14,6 @@ from pyspark.sql.types import StringType, StructField, StructType
 from jobs.sources.pseudonym import pseudonym, with_pseudonym
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from pyspark.sql import Column, DataFrame
 
     from jobs.sources.source import Feed
@@ -34,15 +33,18 @@ class Taking:
 
 OPTIONS = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": "corrupt", "allowNonNumericNumbers": "false"}
 NAN = r"[:\[,]\s*-?(NaN|Infinity)"
+TEXT = r'"(?:[^"\\]|\\.)*+"'  # possessive: what may be given back is kept on Java's stack
+AFTER = r"\}\s*[^\s,}\]]"  # behind the end of an object, what none may have behind it
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # no feed is older: clocks that were never set say 1970
 
 
 def parse(records: DataFrame, feed: Feed, taking: Taking) -> DataFrame:
     """Return a row a record of the feed: the table's columns, `reason` (null for a good row) and `payload` (of bad ones)."""
     struct = F.from_json("line", f"{feed.record}, corrupt STRING", OPTIONS).alias("r")
     read = records.select("file", "position", "line", "damage", struct)
-    mine = read.select("file", "position", "line", "damage", "r.*").where(f"damage IS NOT NULL OR corrupt IS NOT NULL OR ({feed.where})")
+    mine = read.select("file", "position", "line", "damage", "r.*").where(_mine(feed))
     fields = {name: F.expr(sql).alias(name) for name, sql in feed.columns.items()}
-    raw = [F.expr(feed.listener).cast("string").alias("listener")] if feed.listener else []
+    raw = [_listener(feed).alias("listener")] if feed.listener else []
     bad = _reason(feed, named=taking.user is not None).alias("reason")
     parts = [F.expr(sql).alias(f"key{n}") for n, sql in enumerate(_own(feed))]
     named = mine.select("file", "position", "line", *raw, *fields.values(), bad, *parts)
@@ -63,7 +65,7 @@ def keys(records: DataFrame, feed: Feed, taking: Taking) -> DataFrame:
     fields = [one for one in _fields(feed) if re.search(rf"\b{one.name}\b", used)]
     struct = F.from_json("line", StructType(fields), {"allowNonNumericNumbers": "false"}).alias("r")
     read = records.where("damage IS NULL").select(struct).select("r.*")
-    raw = [F.expr(feed.listener).cast("string").alias("listener")] if "listener_id" in feed.key else []
+    raw = [_listener(feed).alias("listener")] if "listener_id" in feed.key else []
     parts = [F.expr(sql).alias(f"key{n}") for n, sql in enumerate(_own(feed))]
     own = [F.expr(feed.columns[name]).alias(name) for name in dict.fromkeys((*wanted, *times))]
     named = read.select(*raw, *parts, *own)
@@ -79,6 +81,16 @@ def _identified(frame: DataFrame, taking: Taking) -> DataFrame:
         return known
     owner = F.lit(pseudonym(taking.key, taking.source, taking.user))
     return known.withColumn("listener_id", F.coalesce("listener_id", owner))
+
+
+def _mine(feed: Feed) -> str:
+    if not feed.unreadable:
+        return f"damage IS NULL AND ({feed.where})"
+    return f"damage IS NOT NULL OR ({feed.where}) OR (corrupt IS NOT NULL AND ({feed.where}) IS NULL)"
+
+
+def _listener(feed: Feed) -> Column:
+    return F.expr(f"nullif(trim(CAST({feed.listener} AS STRING)), '')")
 
 
 def _fields(feed: Feed) -> list[StructField]:
@@ -114,18 +126,25 @@ def _reason(feed: Feed, *, named: bool) -> Column:
     """Say why a record cannot become a row; judged on the record itself."""
     broken = F.when(F.col("line").rlike(NAN), "nan").otherwise(F.coalesce(_wrong_type(feed), F.lit("broken_json")))
     reason = F.when(F.col("damage").isNotNull(), F.col("damage")).when(F.col("corrupt").isNotNull(), broken)
+    reason = reason.when(_goes_on(), "broken_json")
     if feed.listener and not named:
-        reason = reason.when(F.expr(f"coalesce(trim(CAST({feed.listener} AS STRING)), '') = ''"), "null_listener")
+        reason = reason.when(_listener(feed).isNull(), "null_listener")
     for name, condition in feed.checks:
         reason = reason.when(F.expr(condition), name)
     return reason
+
+
+def _goes_on() -> Column:
+    """Say whether anything follows the object in its line: Spark reads the first of two records that lost their line break, and no more."""
+    bare = F.regexp_replace("line", TEXT, "")
+    return F.col("line").rlike(AFTER) & bare.rlike(AFTER)
 
 
 def _late_reason(feed: Feed, clock: datetime) -> Column:
     """Say what is wrong with a row's times and zone; judged on the columns made of the record."""
     reason = F.when(F.lit(False), "")  # noqa: FBT003
     if "event_ts" in feed.columns:
-        reason = reason.when(F.col("event_ts").isNull(), "null_time")
+        reason = reason.when(F.col("event_ts").isNull(), "null_time").when(F.col("event_ts") < F.lit(EARLIEST), "past_time")
         late = F.col("known_ts") if feed.listener or "event_id" in feed.table.names else F.lit(clock)
         future = (F.col("event_ts") > F.lit(clock)) | (F.col("event_ts") > late)
         reason = reason.when(future, "future_time") if "event_id" in feed.table.names else reason
@@ -146,12 +165,13 @@ def _wrong_type(feed: Feed) -> Column:
 
 
 def _payload(feed: Feed) -> Column:
-    """Return the record's text with identifying values masked; text that is no JSON and names none of them is told by length and hash."""
+    """Return the record's text with identifying values masked; where that cannot be done for sure, its length and hash."""
     if not feed.identifying:
         return F.substring("line", 1, PAYLOAD)
-    names = "|".join(feed.identifying)
-    field = rf'("(?:{names})"\s*:\s*)("(?:[^"\\]|\\.)*"|[^,}}\s]+)'
-    masked = F.regexp_replace("line", field, '$1"*"')
+    field = rf'("(?:{"|".join(feed.identifying)})"\s*+:\s*+)'
+    masked = F.regexp_replace("line", rf"{field}(?:{TEXT}|[\w.+-]+(?=\s*[,}}]))", '$1"*"')
+    # A value that was cut off, or is a list or an object, is left over by the mask; text that is no object has no names to go by.
+    left = masked.rlike(rf'{field}(?!"\*")')
+    named = F.col("line").rlike(field) | F.expr("try_parse_json(line) IS NOT NULL")
     digest = F.concat(F.length("line").cast("string"), F.lit(" characters, sha256 "), F.sha2("line", 256))
-    safe = F.col("line").rlike(field) | F.expr("try_parse_json(line) IS NOT NULL")
-    return F.when(safe, F.substring(masked, 1, PAYLOAD)).otherwise(digest)
+    return F.when(F.col("line").rlike(r"^\s*\{") & named & ~left, F.substring(masked, 1, PAYLOAD)).otherwise(digest)
