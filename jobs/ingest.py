@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -32,10 +33,10 @@ from jobs.sources.consent import basis_of, statements
 from jobs.sources.files import Skipped, Taken, find
 from jobs.sources.parsing import Taking
 from validation.contract import did_you_mean
-from validation.verdict import WrongUse
+from validation.verdict import HeldBack, WrongUse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from jobs.sources.source import Feed, Source
@@ -124,13 +125,25 @@ def ingest(
     said = statements(consents, taking) if consents else []
     taken, skipped = find(adapter, paths, SOURCES)
     ledger = {(row["target"], row["sha256"]) for row in lake.arrow.read(FILES, columns=["target", "sha256"]).to_pylist()}
-    intakes = [take(lake, feed, new, taking) for feed, new in _new(lake, adapter, taken, ledger)]
+    with _explained(adapter, user):
+        intakes = [take(lake, feed, new, taking) for feed, new in _new(lake, adapter, taken, ledger)]
     stated = _assume(lake, taking) if kind == "assume" else _state(lake, said, taking, str(consents)) if said else 0
     names = {one.name: one for one in taken}
     for one in intakes:
         _keep(lake, taking, one, names)
     known = len(taken) - len({file for one in intakes for file in one.by_file})
     return Report(source, tuple(intakes), tuple(skipped), known, stated, kind)
+
+
+@contextmanager
+def _explained(source: Source, user: str | None) -> Iterator[None]:
+    """Add to a refusal what the operator can do about it."""
+    try:
+        yield
+    except HeldBack as held:
+        if user or not source.needs_user or "null_listener" not in str(held):
+            raise
+        raise HeldBack(f"{held}; where files do not say whose listening it is, --user NAME does") from held
 
 
 def _new(lake: SparkLake, source: Source, taken: Sequence[Taken], ledger: set[tuple[str, str]]) -> list[tuple[Feed, list[Taken]]]:

@@ -289,7 +289,7 @@ SPOTIFY = Example(
             ]
         ).encode(),
         "StreamingHistory_music_0.json": json.dumps(
-            [{"endTime": "2026-11-03 10:01", "artistName": "Oasis", "trackName": "Lyla", "msPlayed": 61_000}], indent=2
+            [{"endTime": "2026-11-03 10:01", "artistName": "Oasis", "trackName": "Lyla", "msPlayed": 60_000}], indent=2
         ).encode(),
         "StreamingHistory_podcast_0.json": json.dumps(
             [{"endTime": "2026-11-03 11:00", "podcastName": "A Talk", "episodeName": "Ep. 2", "msPlayed": 1_000}]
@@ -343,7 +343,7 @@ SPOTIFY = Example(
                 known=at(3, 10, 2),
                 artist_name="Oasis",
                 track_name="Lyla",
-                ms_played=61_000,
+                ms_played=60_000,
                 file="StreamingHistory_music_0.json",
                 position=0,
             ),

@@ -125,6 +125,16 @@ def test_a_cut_array_gives_what_is_whole_and_says_that_it_was_cut(tmp_path: Path
     assert len(found) >= len(whole) + 1
 
 
+def test_a_cut_gzip_is_told_once_wherever_it_was_cut(tmp_path: Path) -> None:
+    text = b'[{"id": 1}, {"id": 2}]'
+    packed = gzip.compress(text, 0, mtime=0)
+    for end in range(12, len(packed)):
+        found = cut(tmp_path / "x.gz", ARRAY, packed[:end])
+        assert [damage for _, _, damage in found][-1] == "truncated_file"
+        assert [damage for _, _, damage in found].count("truncated_file") == 1
+    assert [line for _, line, _ in found] == ['{"id": 1}', '{"id": 2}', ""]
+
+
 def test_what_stands_behind_an_array_is_told(file: Path) -> None:
     assert cut(file, ARRAY, '[{"id": 1}][{"id": 2}]') == [(0, '{"id": 1}', None), (1, '][{"id": 2}]', "broken_json")]
     assert cut(file, ARRAY, '{"payload": [{"id": 1}], "kind": "x"}') == [(0, '{"id": 1}', None)]

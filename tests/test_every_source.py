@@ -125,7 +125,7 @@ def read(lake: SparkLake, table: str) -> list[Row]:
     ids = [row.pop("event_id") for row in found if "event_id" in row]
     assert len(set(ids)) == len(ids)
     assert all(len(one) == 32 for one in ids)
-    return sorted(({key: value for key, value in row.items() if value is not None} for row in found), key=repr)
+    return sorted(({key: value for key, value in row.items() if value is not None} for row in found), key=in_words)
 
 
 def expected(lake: SparkLake, name: str, rows: list[Row]) -> list[Row]:
@@ -133,7 +133,11 @@ def expected(lake: SparkLake, name: str, rows: list[Row]) -> list[Row]:
     named = [row | {"listener_id": pseudonym_of(key, name, row["listener"])} if "listener" in row else row for row in rows]
     kept = [{one: value for one, value in row.items() if one != "listener" and value is not None} for row in named]
     order = {column: n for n, column in enumerate(dict.fromkeys(c for table in TABLES.values() for c in table.names))}
-    return sorted(({one: row[one] for one in sorted(row, key=order.__getitem__)} for row in kept), key=repr)
+    return sorted(({one: row[one] for one in sorted(row, key=order.__getitem__)} for row in kept), key=in_words)
+
+
+def in_words(row: Row) -> list[str]:
+    return [f"{name} {value}" for name, value in row.items()]
 
 
 def raw_ids_in(lake: SparkLake) -> set[str]:

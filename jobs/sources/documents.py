@@ -27,18 +27,17 @@ def elements(path: str, form: Form) -> Iterator[Record]:
     if len(raw) > WHOLE or start < 0:
         yield damaged(0, raw, "oversized_document" if len(raw) > WHOLE else "truncated_file" if cut else "broken_json")
         return
-    position, at = 0, _skip(text, start)
+    position, at, told = 0, _skip(text, start), False
     while at < len(text) and not (closes and text[at] == "]"):
         end = _end(text, at)
         if end < 0:
             end = _resume(text, at + 1, form.marks)
-            lost = "truncated_file" if cut and end == len(text) else "broken_json"
-            yield damaged(position, _raw(text[at : at + HEAD]), lost)
-            cut = cut and lost == "broken_json"
+            told = end == len(text)
+            yield damaged(position, _raw(text[at : at + HEAD]), "truncated_file" if cut and told else "broken_json")
         else:
             yield judged(position, _raw(text[at:end]))
         position, at = position + 1, _skip(text, end)
-    if cut or (closes and at >= len(text)):
+    if not told and (cut or (closes and at >= len(text))):
         yield position, "", "truncated_file"
     elif closes == "all" and text[at + 1 :].strip():
         yield damaged(position, _raw(text[at : at + HEAD]), "broken_json")
