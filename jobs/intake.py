@@ -195,7 +195,8 @@ def _resolve(staging: Staging) -> dict[str, int]:
     first = [name for name in ("known_ts", "file", "position") if name in table.names]
     same = Window.partitionBy(*table.key)
     voted = [
-        F.coalesce(F.mode(name).over(same), name).alias(name) if name in staging.feed.majority else F.col(name) for name in table.names
+        F.coalesce(F.mode(name, deterministic=True).over(same), name).alias(name) if name in staging.feed.majority else F.col(name)
+        for name in table.names
     ]
     best = suspects.select(*voted, F.row_number().over(same.orderBy(*first)).alias("nth")).where("nth = 1").drop("nth")
     if lake.arrow.files(table):
