@@ -22,7 +22,7 @@ PLAYS_FEED = Feed(
     PLAYS,
     "listened_at STRING, inserted_at DOUBLE, created STRING, "
     "user_name STRING, user_id STRING, artist_name STRING, recording_name STRING, release_name STRING, "
-    "recording_mbid STRING, recording_msid STRING, track_metadata STRUCT<artist_name: STRING, track_name: STRING, release_name: STRING, "
+    "recording_mbid STRING, track_metadata STRUCT<artist_name: STRING, track_name: STRING, release_name: STRING, "
     "mbid_mapping: STRUCT<recording_mbid: STRING>, "
     "additional_info: STRUCT<recording_mbid: STRING, isrc: STRING, duration_ms: STRING, duration: STRING, spotify_id: STRING>>",
     {
@@ -46,7 +46,7 @@ PLAYS_FEED = Feed(
         "plan": "CAST(NULL AS STRING)",
         "native_session": "CAST(NULL AS STRING)",
     },
-    key=("listener_id", LISTENED, f"coalesce(recording_msid, concat_ws('|', {ARTIST}, {TITLE}))"),
+    key=("listener_id", LISTENED, ARTIST, TITLE),
     listener="coalesce(nullif(user_name, ''), user_id)",
     checks=(
         ("null_time", "listened_at IS NULL"),
