@@ -64,8 +64,8 @@ def test_the_event_log_of_a_music_service(lake: SparkLake, real_data: Path) -> N
         (
             pseudonym_of(key, "eventsim", song["userId"]),
             datetime.fromtimestamp(song["ts"] // 1000, UTC) + timedelta(milliseconds=song["ts"] % 1000),
-            song["artist"].strip(),
-            song["song"].strip(),
+            song["artist"].strip(" "),
+            song["song"].strip(" "),
             round(song["length"] * 1000),
             song["level"],
             str(song["sessionId"]),
