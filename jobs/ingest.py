@@ -192,7 +192,7 @@ def _assume(lake: SparkLake, taking: Taking) -> int:
 def _state(lake: SparkLake, said: Sequence[Any], taking: Taking, file: str) -> int:
     rows = [
         _row(taking, one.listener_id, one.moment, one.moment)
-        | {"basis": "file", "consent": one.consent, "age_band": one.age_band, "time_zone": one.time_zone, "position": one.line}
+        | {"basis": "file", "consent": one.consent, "age_band": one.age_band, "time_zone": one.time_zone, "position": one.position}
         | {"file": file.rsplit("/", 1)[-1]}
         for one in said
     ]

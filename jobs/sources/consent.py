@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,14 +24,14 @@ COLUMNS = ("user", "consent", "age_band", "from")
 
 @dataclass(frozen=True)
 class Statement:
-    """One line of a consent file: whose, what, from when on."""
+    """One line of a consent file: whose, what, from when on; `position` is its line number, from 0."""
 
     listener_id: str
     consent: str
     age_band: str
     since: date
     time_zone: str | None
-    line: int
+    position: int
 
     @property
     def moment(self) -> datetime:
@@ -50,12 +51,15 @@ def statements(path: Path, taking: Taking) -> list[Statement]:
     """Read a consent file (CSV: user, consent, age_band, from and, if known, time_zone); a wrong value names its line."""
     if not path.is_file():
         raise WrongUse(f"--basis file: there is no file {str(path)!r}")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise WrongUse(f"{path}: the header lacks {', '.join(missing)}; needed: {', '.join(COLUMNS)}")
-        return [_statement(row, number, path, taking) for number, row in enumerate(reader, 2)]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise WrongUse(f"{path}: byte {error.start} is no UTF-8") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise WrongUse(f"{path}: the header lacks {', '.join(missing)}; needed: {', '.join(COLUMNS)}")
+    return [_statement(row, reader.line_num, path, taking) for row in reader]
 
 
 def _statement(row: dict[str, str], number: int, path: Path, taking: Taking) -> Statement:
@@ -73,4 +77,4 @@ def _statement(row: dict[str, str], number: int, path: Path, taking: Taking) -> 
     except ValueError as error:
         raise WrongUse(f"{where}: from is {row['from']!r}, no date of the form 2026-11-01") from error
     who = pseudonym(taking.key, taking.source, row["user"].strip())
-    return Statement(who, row["consent"], row["age_band"], since, zone, number)
+    return Statement(who, row["consent"], row["age_band"], since, zone, number - 1)
