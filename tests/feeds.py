@@ -202,6 +202,7 @@ HISTORY = [
     (BERT, "2026-11-02T13:54:10Z", "", "Underworld", "", "Boy, Boy, Boy"),
 ]
 UTS = ("uts", "utc_time", "artist", "artist_mbid", "album", "album_mbid", "track", "track_mbid")
+EPOCH = int(at(3, 6).timestamp() * 1000)
 LASTFM = Example(
     files={
         "userid-timestamp-artid-artname-traid-traname.tsv": sheet(*HISTORY, delimiter="\t"),
@@ -209,6 +210,11 @@ LASTFM = Example(
         + sheet(("Artist", "Track", "Album", "Time"), ("Oasis", "Wonderwall", "(What's the Story)", int(at(3, 1).timestamp()))),
         "recenttracks.csv": sheet(UTS, (int(at(3, 2).timestamp()), "03 Nov 2026, 02:00", "Oasis", "", "", "", "Lyla", MBID)),
         "headerless.csv": b'Oasis,Heathen,Lyla,"03 Nov 2026 03:00"\nOasis,,"Some ""Might"" Say","3 Nov 2026 4:05"\n',
+        "dated.csv": sheet(("Artist", "Album", "Track", "Date"), ("Oasis", "", "Lyla", "2026-11-03T05:00:00.000Z")),
+        "lastfmstats.csv": f'\ufeffArtist;Album;AlbumId;Track;Date#{ANNA}\n"Oasis; the";"";"";"Lyla";"{EPOCH}"\n'.encode(),
+        "lastfmstats.json": json.dumps(
+            {"username": ANNA, "scrobbles": [{"track": "Lyla", "artist": "Blur", "album": "", "albumId": "", "date": EPOCH}]}
+        ).encode(),
         "kaggle.csv": sheet(
             ("", "Username", "Artist", "Track", "Album", "Date", "Time"), (0, ANNA, "Oasis", "Lyla", "", "03 Nov 2026", " 23:36")
         ),
@@ -229,6 +235,9 @@ LASTFM = Example(
             play("me", at(3, 2), artist_name="Oasis", track_name="Lyla", mbid=MBID, file="recenttracks.csv", position=1),
             play("me", at(3, 3), artist_name="Oasis", track_name="Lyla", album_name="Heathen", file="headerless.csv", position=0),
             play("me", at(3, 4, 5), artist_name="Oasis", track_name='Some "Might" Say', file="headerless.csv", position=1),
+            play("me", at(3, 5), artist_name="Oasis", track_name="Lyla", file="dated.csv", position=1),
+            play("me", at(3, 6), artist_name="Oasis; the", track_name="Lyla", file="lastfmstats.csv", position=1),
+            play("me", at(3, 6), artist_name="Blur", track_name="Lyla", file="lastfmstats.json", position=0),
             play(ANNA, at(3, 23, 36), artist_name="Oasis", track_name="Lyla", file="kaggle.csv", position=1),
         ]
     },

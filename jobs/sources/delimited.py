@@ -29,7 +29,7 @@ def tab_separated(path: str, form: Form) -> Iterator[Record]:
 def comma_separated(path: str, form: Form) -> Iterator[Record]:
     """Yield the rows of comma-separated text; remarks above the header, the first line with all of the form's marks, are passed over."""
     names, first = form.names, None
-    rows = Rows(path)
+    rows = Rows(path, form.delimiter)
     for line, cells in rows.read():
         first = first or line
         fits = cells is not None and (len(cells) == len(names) if names else form.heads(cells))
@@ -46,7 +46,8 @@ def comma_separated(path: str, form: Form) -> Iterator[Record]:
 class Rows:
     """A file's rows with the line each begins on; a row that turns out wrong gives back the further lines it took."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, delimiter: str) -> None:
+        self._delimiter = delimiter
         self._lines = lines(path)
         self._waiting: deque[Line] = deque()
         self._taken: list[Line] = []
@@ -66,9 +67,9 @@ class Rows:
 
     def _cells(self, raw: bytes) -> Cells:
         if b'"' not in raw:
-            return _text(raw).split(",")
+            return _text(raw).split(self._delimiter)
         try:
-            return next(csv.reader(self._quoted(raw), strict=True))
+            return next(csv.reader(self._quoted(raw), delimiter=self._delimiter, strict=True))
         except csv.Error:
             return None
 

@@ -1,4 +1,4 @@
-"""Last.fm and Libre.fm: the 1K-users listening history (TSV without header) and personal exports (CSV, several spellings)."""
+"""Last.fm and Libre.fm: the 1K-users listening history (TSV without header) and personal exports (CSV of several spellings, JSON)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from jobs.sources import moments
 from jobs.sources.source import Feed, Form, Source
 
 COLUMNS = ("user", "time", "artist_mbid", "artist", "track_mbid", "track")
-EXPORTED = ("artist", "album", "track", "time")
-# The history writes ISO times, the exports epoch seconds or "02 Jan 2020, 10:00", some with the day in a column of its own.
-SAID = "trim(concat_ws(' ', trim(day), trim(time)))"
-SCROBBLED = f"""coalesce({moments.of_seconds("try_cast(time AS BIGINT)")}, {moments.of_text(SAID)},
+EXPORTED = ("artist", "album", "track", "date")
+RENAMED = {"uts": "time", "username": "user"}
+# The history writes ISO times; exports write those, epoch seconds or milliseconds, or "02 Jan 2020, 10:00", in one column or in two.
+SAID = "trim(concat_ws(' ', trim(date), trim(time)))"
+COUNT = "coalesce(try_cast(time AS BIGINT), try_cast(date AS BIGINT))"
+SCROBBLED = f"""coalesce({moments.of_seconds(COUNT)}, {moments.of_millis(COUNT)}, {moments.of_text(SAID)},
 try_to_timestamp(replace({SAID}, ',', ''), 'd MMM yyyy H:mm[:ss]'))"""
 
 PLAYS_FEED = Feed(
     PLAYS,
-    "user STRING, day STRING, time STRING, artist STRING, artist_mbid STRING, album STRING, track STRING, track_mbid STRING",
+    "user STRING, date STRING, time STRING, artist STRING, artist_mbid STRING, album STRING, track STRING, track_mbid STRING",
     {
         "event_ts": SCROBBLED,
         "known_ts": f"{SCROBBLED} + INTERVAL 1 MINUTE",
@@ -40,7 +42,7 @@ PLAYS_FEED = Feed(
     key=("listener_id", SCROBBLED, "artist", "track"),
     listener="user",
     checks=(
-        ("null_time", "coalesce(trim(time), '') = ''"),
+        ("null_time", f"{SAID} = ''"),
         ("bad_time", f"{SCROBBLED} IS NULL"),
         ("null_track", "coalesce(trim(track), '') = '' OR coalesce(trim(artist), '') = ''"),
     ),
@@ -49,17 +51,13 @@ PLAYS_FEED = Feed(
 
 LASTFM = Source(
     "lastfm",
-    "Last.fm 1K-users history (TSV) and Last.fm or Libre.fm exports (CSV)",
+    "Last.fm 1K-users history (TSV) and Last.fm or Libre.fm exports (CSV, JSON)",
     forms=(
         Form("*.tsv", "tsv", looks=rf"\A[^\t\n]+\t{moments.DAY}T", names=COLUMNS),
-        Form(
-            "*.csv",
-            "csv",
-            marks=("Artist", "Track", "Time"),
-            renamed={"Artist": "artist", "Track": "track", "Album": "album", "Date": "day", "Time": "time", "Username": "user"},
-        ),
-        Form("*.csv", "csv", marks=("uts", "artist", "track"), renamed={"uts": "time"}),
+        *(Form("*.csv", "csv", marks=("artist", "track", when), renamed=RENAMED) for when in ("uts", "time", "date")),
+        Form("*.csv", "csv", marks=("artist", "track", "date"), delimiter=";"),
         Form("*.csv", "csv", looks=r'\A[^\n]*,"?[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4},? [0-9]{1,2}:[0-9]{2}"?\r?\n', names=EXPORTED),
+        Form("*.json", "elements", marks=('"track"', '"artist"', '"date"'), looks='"scrobbles"', inside="scrobbles"),
     ),
     feeds=(PLAYS_FEED,),
     needs_user=True,

@@ -25,8 +25,9 @@ class Form:
     """Files of one form: a name pattern, what their first 4 KiB must hold, and how they are cut into records.
 
     `lines` JSON lines; `elements` of a JSON array, or of the array under `inside`; `csv` with a header line that holds all
-    `marks`, or without one (`names` gives it); `tsv` without one; `parquet`. `marks` are words that must occur, `looks` a
-    regular expression that must match. `.gz` may follow any pattern; upper and lower case are alike.
+    `marks`, or without one (`names` gives it), its cells apart by `delimiter`; `tsv` without one; `parquet`. `marks` are words
+    that must occur, `looks` a regular expression that must match. `.gz` may follow any pattern. Upper and lower case are alike
+    in file names and headers; fields are called in lower case, and what follows a # in a header is a remark.
     """
 
     pattern: str
@@ -35,6 +36,7 @@ class Form:
     looks: str = ""
     names: tuple[str, ...] = ()
     inside: str = ""
+    delimiter: str = ","
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     def takes(self, name: str, head: str) -> bool:
@@ -43,16 +45,20 @@ class Form:
 
     def heads(self, cells: Collection[str]) -> bool:
         """Say whether these cells are the header of this form."""
-        return set(self.marks) <= {cell.strip() for cell in cells}
+        return set(self.marks) <= {_plain(cell) for cell in cells}
 
     def named(self, cells: Sequence[str]) -> tuple[str, ...]:
         """Return the names that a header of these cells gives to the fields."""
-        return tuple(self.renamed.get(cell.strip(), cell.strip()) for cell in cells)
+        return tuple(self.renamed.get(_plain(cell), _plain(cell)) for cell in cells)
 
     def _begins(self, head: str) -> bool:
         if self.kind == "csv" and not self.names:
-            return any(self.heads(cells) for cells in csv.reader(head.splitlines()))
+            return any(self.heads(cells) for cells in csv.reader(head.splitlines(), delimiter=self.delimiter))
         return all(mark in head for mark in self.marks) and re.search(self.looks, head) is not None
+
+
+def _plain(cell: str) -> str:
+    return cell.partition("#")[0].strip().lower()
 
 
 @dataclass(frozen=True)
