@@ -149,8 +149,8 @@ def _late_reason(feed: Feed, clock: datetime) -> Column:
         future = (F.col("event_ts") > F.lit(clock)) | (F.col("event_ts") > late)
         reason = reason.when(future, "future_time") if "event_id" in feed.table.names else reason
     if "time_zone" in feed.columns:
-        zones = sorted(available_timezones())
-        reason = reason.when(F.col("time_zone").isNotNull() & ~F.col("time_zone").isin(zones), "unknown_time_zone")
+        zones = ", ".join(repr(zone) for zone in sorted(available_timezones()))
+        reason = reason.when(F.expr(f"time_zone NOT IN ({zones})"), "unknown_time_zone")
     return reason
 
 
