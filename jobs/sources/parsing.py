@@ -136,8 +136,9 @@ def _reason(feed: Feed, *, named: bool) -> Column:
 
 def _goes_on() -> Column:
     """Say whether anything follows the object in its line: Spark reads the first of two records that lost their line break, and no more."""
-    bare = F.regexp_replace("line", TEXT, "")
-    return F.col("line").rlike(AFTER) & bare.rlike(AFTER)
+    # Few lines hold a brace before their end: only these are worth the expressions.
+    early = F.expr("instr(line, '}') < length(rtrim(line))")
+    return early & F.col("line").rlike(AFTER) & F.regexp_replace("line", TEXT, "").rlike(AFTER)
 
 
 def _late_reason(feed: Feed, clock: datetime) -> Column:
