@@ -16,7 +16,7 @@ from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
 from jobs.run import days
-from targeting.command.day import Progress, execute
+from targeting.command.day import Progress, execute, summary
 from targeting.command.demo import latest
 from targeting.command.digest import digest, lines, near
 from targeting.command.stages import Done, Stage
@@ -131,6 +131,14 @@ def test_the_parts_of_a_long_run_are_counted_as_one(capsys: pytest.CaptureFixtur
     found = execute(first, None, progress) + execute(second, None, progress)  # type: ignore[arg-type]  # these stages need no day
     assert [one.name for one, _, _ in found] == ["a", "b", "c"]
     assert capsys.readouterr().err.splitlines() == ["[ 1/3] a done, about 20 s left", "[ 2/3] b done", "[ 3/3] c done"]
+
+
+def test_a_single_stage_that_was_skipped_is_not_called_up_to_date() -> None:
+    one, other = stage("scores", changed=False), stage("b", changed=False)
+    skipped = Done("targeting.scores: skipped, no model was approved", changed=False)
+    assert summary([(one, skipped, 0.1)]).text == skipped.sentence
+    assert summary([(one, skipped, 0.1), (other, skipped, 0.1)]).text == "nothing to do: all 2 stages are done"
+    assert "nothing to do" not in summary([(one, Done("made", changed=True, rows=3), 0.1)]).text
 
 
 def test_the_time_left_stands_in_the_first_of_several_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -154,7 +154,8 @@ def summary(results: Sequence[tuple[Stage, Done, float]]) -> Reply:
         for stage, done, seconds in results
     ]
     if not any(row["changed"] for row in rows):
-        return Reply(rows, f"nothing to do: all {len(rows)} stages are up to date")
+        # A single stage says itself why: it may be skipped, which is not the same as up to date.
+        return Reply(rows, str(rows[0]["what"]) if len(rows) == 1 else f"nothing to do: all {len(rows)} stages are done")
     return Reply(rows, table(rows, ("stage", "rows", "seconds", "changed"), empty="no stages"))
 
 
