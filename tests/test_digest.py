@@ -84,6 +84,13 @@ def test_a_model_that_nobody_approved_or_measured_in_full_is_told_as_such(lake: 
     assert told(unsure)["model"] == "response: AUC 0.500 [-, -]; nobody approved a version"
 
 
+def test_a_model_that_failed_its_gate_is_told_as_such(lake: ArrowLake, told: Callable[..., dict[str, str]]) -> None:
+    filled(lake)
+    put(lake, APPROVALS, [])
+    weak = {**SUMMARY, "gate": {"passed": False, "reason": "too weak"}}
+    assert told(weak)["model"] == "response: AUC 0.731 [0.710, 0.752]; it failed its gate, so nobody may approve it"
+
+
 def test_reasons_beyond_the_three_most_frequent_are_hinted_at(lake: ArrowLake, tmp_path: Path) -> None:
     filled(lake)
     data = collect(lake, DAY, SUMMARY)
@@ -125,12 +132,13 @@ def stage(name: str, *, changed: bool, weight: float = 1.0) -> Stage:
 
 
 def test_the_parts_of_a_long_run_are_counted_as_one(capsys: pytest.CaptureFixture[str]) -> None:
-    first, second = (stage("a", changed=True),), (stage("b", changed=False), stage("c", changed=True))
+    first, second = (stage("a", changed=True),), (stage("b", changed=False), stage("c", changed=True), stage("d", changed=True))
     progress = Progress.of((*first, *second))
-    progress.started -= 10  # the first of three equal parts took ten seconds
+    progress.seconds = 10  # as if the first of four equal parts had taken ten seconds
     found = execute(first, None, progress) + execute(second, None, progress)  # type: ignore[arg-type]  # these stages need no day
-    assert [one.name for one, _, _ in found] == ["a", "b", "c"]
-    assert capsys.readouterr().err.splitlines() == ["[ 1/3] a done, about 20 s left", "[ 2/3] b done", "[ 3/3] c done"]
+    assert [one.name for one, _, _ in found] == ["a", "b", "c", "d"]
+    told = ["[ 1/4] a done, about 30 s left", "[ 2/4] b done", "[ 3/4] c done, about 5 s left", "[ 4/4] d done"]
+    assert capsys.readouterr().err.splitlines() == told, "a stage with nothing to do neither took time nor saves any"
 
 
 def test_a_single_stage_that_was_skipped_is_not_called_up_to_date() -> None:
@@ -144,13 +152,13 @@ def test_a_single_stage_that_was_skipped_is_not_called_up_to_date() -> None:
 def test_the_time_left_stands_in_the_first_of_several_lines(capsys: pytest.CaptureFixture[str]) -> None:
     told = Stage("a", "-", "-", 1.0, lambda _: Done("taken\n        b.csv: skipped", changed=True), lambda _: "")
     progress = Progress.of((told, told))
-    progress.started -= 10
+    progress.seconds = 10
     execute((told,), None, progress)  # type: ignore[arg-type]
     assert capsys.readouterr().err.splitlines() == ["[ 1/2] taken, about 10 s left", "        b.csv: skipped"]
 
 
 def test_a_long_time_left_is_told_in_minutes(capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress.of((stage("a", changed=True), stage("b", changed=True, weight=9.0)))
-    progress.started -= 20
+    progress.seconds = 20
     execute((stage("a", changed=True),), None, progress)  # type: ignore[arg-type]
     assert capsys.readouterr().err == "[ 1/2] a done, about 3 min left\n"

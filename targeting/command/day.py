@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,13 +102,14 @@ def with_events(lake: ArrowLake) -> Dates:
 
 @dataclass
 class Progress:
-    """How far a run is: what was done of all stages, counted in their weights, and since when."""
+    """How far a run is, counted in the stages' weights; the pace is that of the stages that had something to do."""
 
     stages: int
     weight: float
     number: int = 0
     done: float = 0.0
-    started: float = field(default_factory=time.monotonic)
+    worked: float = 0.0
+    seconds: float = 0.0
 
     @classmethod
     def of(cls, stages: Sequence[Stage]) -> Progress:
@@ -120,11 +121,18 @@ class Progress:
         """The number of the current stage."""
         return f"[{self.number:2}/{self.stages}]"
 
+    def finish(self, stage: Stage, seconds: float, *, changed: bool) -> None:
+        """Count a stage; one that was skipped says nothing of the speed of what is left."""
+        self.done += stage.weight
+        if changed:
+            self.worked += stage.weight
+            self.seconds += seconds
+
     def left(self) -> str:
         """Say how long the rest should take at the pace so far."""
-        seconds = (time.monotonic() - self.started) / self.done * (self.weight - self.done)
         if self.number == self.stages:
             return ""
+        seconds = self.seconds / self.worked * (self.weight - self.done)
         return f", about {seconds:.0f} s left" if seconds < MINUTE else f", about {seconds / 60:.0f} min left"
 
 
@@ -139,9 +147,8 @@ def execute(stages: Sequence[Stage], day: Day, progress: Progress | None = None)
         progress.number += 1
         _note(f"{progress.place} {stage.name} ...", end="\r")
         result = stage.run(day)
-        progress.done += stage.weight
+        progress.finish(stage, time.monotonic() - before, changed=result.changed)
         first, *more = result.sentence.splitlines()
-        # What was skipped says nothing of the speed of what is left.
         _note("\n".join((f"{progress.place} {first}{progress.left() if result.changed else ''}", *more)))
         found.append((stage, result, time.monotonic() - before))
     return found

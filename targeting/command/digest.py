@@ -78,7 +78,8 @@ def _model(data: PageData) -> str:
     name, _, found = data.model["metrics"][0]
     value, low, high = ("-" if found[end] is None else f"{found[end]:.3f}" for end in ("value", "low", "high"))
     serving: Any = data.model["champion"]
-    who = f"version {serving['version']} serves, approved by {serving['by']}" if serving else "nobody approved a version"
+    alone = "nobody approved a version" if data.model["gate"]["passed"] else "it failed its gate, so nobody may approve it"
+    who = f"version {serving['version']} serves, approved by {serving['by']}" if serving else alone
     return f"{data.model['name']}: {name} {value} [{low}, {high}]; {who}"
 
 
