@@ -40,6 +40,13 @@ def test_it_says_how_to_run_it_and_what_a_row_is(name: str) -> None:
     assert f"spark-submit jobs/{name}.py --date" in module.__doc__
 
 
+@pytest.mark.parametrize("name", JOBS)
+def test_it_reads_tables_of_the_catalogue_and_so_no_truth(name: str) -> None:
+    for read in job(name).inputs:
+        assert TABLES.get(read.table.name) == read.table
+        assert not read.table.name.startswith("truth.")
+
+
 def test_reads_and_writes_run_left_to_right() -> None:
     order = list(TABLES)
     for name in JOBS:
