@@ -104,7 +104,7 @@ class Report:
             reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(one.reasons.items(), key=lambda item: -item[1]))
             total = one.total
             counts = f"{total.rows_in:,} in = {total.kept:,} kept + {total.quarantined:,} quarantined + {total.deduplicated:,} known"
-            lines.append(f"  {one.table}: {counts}{f' ({reasons})' if reasons else ''}; {len(one.dates)} dates")
+            lines.append(f"  {one.table}: {counts}{f' ({reasons})' if reasons else ''}{f'; {len(one.dates)} dates' if one.dates else ''}")
         lines += [f"  {one.sentence}" for one in self.skipped]
         if self.stated:
             lines.append(f"  {self.stated:,} statements of consent by --basis {self.basis}")

@@ -430,8 +430,8 @@ CATALOGUE = Example(
             listed("t3", date(1979, 5, 1), 4),
         ]
     },
-    late={"late.csv": sheet(HEADER, song("t3", "1980"), song("t4"))},
-    late_rows={"bronze.tracks": [listed("t4", date(2019, 6, 14), 2, file="late.csv")]},
+    late={"late.csv": sheet(HEADER, song("t3", "1980"), song("t4", track_name="NA"))},
+    late_rows={"bronze.tracks": [listed("t4", date(2019, 6, 14), 2, file="late.csv", track_name="NA")]},
 )
 
 

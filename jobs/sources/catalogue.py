@@ -10,6 +10,8 @@ NUMBERS = (*DESCRIPTORS, "tempo", "loudness", "duration_ms")
 # A year alone, or a month, is its first day.
 RELEASED = "try_to_date(rpad(track_album_release_date, 10, '-01-01'), 'yyyy-MM-dd')"
 FIELDS = (*MARKS, "track_album_release_date", "playlist_genre", "playlist_subgenre", "isrc", "mbid", *NUMBERS)
+# R writes NA for what is missing; one of the two alone may be a name.
+NAMELESS = "(trim(track_name) = 'NA' AND trim(track_artist) = 'NA')"
 WRONG = " OR ".join(
     f"(trim({name}) <> '' AND (try_cast({name} AS DOUBLE) IS NULL OR isnan(try_cast({name} AS DOUBLE))))" for name in NUMBERS
 )
@@ -31,7 +33,7 @@ TRACKS_FEED = Feed(
     },
     files=("*.csv", "*.csv.gz"),
     checks=(
-        ("null_track", "coalesce(trim(track_id), '') = '' OR coalesce(trim(track_name), '') = ''"),
+        ("null_track", f"coalesce(trim(track_id), '') = '' OR coalesce(trim(track_name), '') = '' OR {NAMELESS}"),
         ("null_artist", "coalesce(trim(track_artist), '') = ''"),
         ("wrong_type_number", WRONG),
     ),
