@@ -15,7 +15,7 @@ QUARANTINE = Table(
         Column("reason", "string", "rule or parse error", required=True),
         Column("file", "string", "file of origin (no folders)"),
         Column("position", "bigint", "position in that file"),
-        Column("payload", "string", "the row, shortened, identifying values masked"),
+        Column("payload", "string", "what the row said, shortened, without what identifies"),
         Column("refused_at", "timestamp", "when it was refused", required=True),
     ),
     Purpose.OPERATIONS,

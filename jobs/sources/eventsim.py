@@ -40,7 +40,7 @@ RECORD = (
     "level STRING, location STRING, userAgent STRING"
 )
 KEY = ("listener_id", "ts", "sessionId", "itemInSession")
-WHO = ("userId", "firstName", "lastName", "location", "userAgent")
+WHO = ("userId", "location", "userAgent")
 NO_TIME = (("null_time", "ts IS NULL"), ("bad_time", f"{HAPPENED} IS NULL"))
 
 MARKS = ('"page"', '"sessionId"')

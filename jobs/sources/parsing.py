@@ -166,13 +166,11 @@ def _wrong_type(feed: Feed) -> Column:
 
 
 def _payload(feed: Feed) -> Column:
-    """Return the record's text with identifying values masked; where that cannot be done for sure, its length and hash."""
+    """Return what a bad record says in the feed's own fields but the identifying ones; unreadable text is told by length and hash."""
     if not feed.identifying:
         return F.substring("line", 1, PAYLOAD)
-    field = rf'("(?:{"|".join(feed.identifying)})"\s*+:\s*+)'
-    masked = F.regexp_replace("line", rf"{field}(?:{TEXT}|[\w.+-]+(?=\s*[,}}]))", '$1"*"')
-    # A value that was cut off, or is a list or an object, is left over by the mask; text that is no object has no names to go by.
-    left = masked.rlike(rf'{field}(?!"\*")')
-    named = F.col("line").rlike(field) | F.expr("try_parse_json(line) IS NOT NULL")
+    # What is named otherwise is left out: a misspelt field may hold the listener.
+    shown = ", ".join(repr(one.name) for one in _fields(feed) if one.name not in feed.identifying)
+    said = F.expr(f"to_json(map_filter(from_json(line, 'MAP<STRING, STRING>'), (name, value) -> name IN ({shown})))")
     digest = F.concat(F.length("line").cast("string"), F.lit(" characters, sha256 "), F.sha2("line", 256))
-    return F.when(F.col("line").rlike(r"^\s*\{") & named & ~left, F.substring(masked, 1, PAYLOAD)).otherwise(digest)
+    return F.coalesce(F.substring(said, 1, PAYLOAD), digest)

@@ -68,7 +68,7 @@ class Feed:
     `record` is the record's schema as DDL; `columns` SQL for the table's columns (`event_ts` and `known_ts` among them);
     `key` SQL that tells one event from another (`listener_id` may be used, the raw id may not); `where` picks the records;
     `listener` SQL for the raw id; `checks` further reasons to refuse a row, as (reason, SQL that is true for a bad one);
-    `identifying` the fields whose values are masked in quarantine; `majority` columns in which rows of one key vote;
+    `identifying` the fields that quarantine does not show; `majority` columns in which rows of one key vote;
     `unreadable` says that records which cannot be read count here: of feeds that share their files, one has it.
     """
 

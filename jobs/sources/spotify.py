@@ -59,7 +59,7 @@ PLAYS_FEED = Feed(
         ("negative_duration", f"{HEARD} < 0"),
         ("null_track", f"{URI} IS NULL AND coalesce(trim({TITLE}), '') = ''"),
     ),
-    identifying=("username", "ip_addr", "ip_addr_decrypted", "user_agent_decrypted", "city", "region"),
+    identifying=("username",),
 )
 
 SPOTIFY = Source(
