@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -211,3 +212,19 @@ def test_exit_codes(error: Exception | None, code: int, capsys: pytest.CaptureFi
 
     assert guarded(action) == code
     assert capsys.readouterr().err == ("overtone: x\n" if error else "")
+
+
+def test_a_column_declared_later_is_added_to_a_table_that_exists(lake: SparkLake) -> None:
+    for n, day in enumerate(D[:2]):
+        feed(lake, day, a=n + 1)
+    run(JOB, lake, D[:2])
+    wider = replace(SUMS, columns=(*COLUMNS, Column("twice", "bigint", "double the count")))
+
+    def doubled(events: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
+        return two_day_sums(events, dates=dates).withColumn("twice", F.col("n") * 2)
+
+    job = Job(JOB.reads, wider, doubled)
+    run(job, lake, D[1:2])
+    for rows in (lake.arrow.read(wider).to_pylist(), lake.read(wider).collect()):
+        assert sorted((row["date"], row["n"], row["twice"]) for row in rows) == [(D[0], 1, None), (D[1], 3, 6)]
+    assert run(job, lake, D[1:2]).state == NOTHING

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -130,9 +130,15 @@ class ArrowLake:
         return sum(row["num_records"] or 0 for row in pa.table(opened.get_add_actions(flatten=True)).to_pylist()) if opened else 0
 
     def create(self, table: Table) -> None:
-        """Create the table empty unless it exists."""
+        """Create the table empty unless it exists; columns declared since then are added to it, null in its old rows."""
         schema = Schema.from_arrow(arrow_schema(table))
-        DeltaTable.create(self._uri(table), schema, mode="ignore", partition_by=list(table.partition), configuration=PROPERTIES)
+        opened = self._open(table)
+        if opened is None:
+            DeltaTable.create(self._uri(table), schema, mode="ignore", partition_by=list(table.partition), configuration=PROPERTIES)
+            return
+        known = {field.name for field in opened.schema().fields}
+        if added := [Field(field.name, field.type, nullable=True) for field in schema.fields if field.name not in known]:
+            opened.alter.add_columns(added)
 
     def adopt(self, table: Table, staged: str, replace: Collection[Partition] | None, note: Note, base: int) -> int:
         """Make staged Parquet files part of the table by one commit; return the version.
