@@ -4,6 +4,7 @@
 set -euo pipefail
 date="${1:?usage: infra/run_day.sh DATE [LAKE]}"
 lake="${2:-${OVERTONE_LAKE:-./build/lake}}"
+case "$lake" in /* | *://*) ;; *) lake="$PWD/$lake" ;; esac
 dates="--date $date"
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.venv/bin:$PATH"

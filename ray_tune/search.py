@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shlex
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import zlib
 from dataclasses import dataclass
@@ -116,6 +118,8 @@ def cluster(cpus: int, data: Encoded) -> Iterator[Path]:
         "_temp_dir": str(scratch),
         "_node_ip_address": "127.0.0.1",
     }
+    if shlex.quote(sys.executable) != sys.executable:  # Ray starts its workers by a shell's line, and waits for ever if that is cut
+        local["runtime_env"] = {"py_executable": shlex.quote(sys.executable)}
     try:
         ray.init(**({} if os.environ.get("RAY_ADDRESS") else local), log_to_driver=False, logging_level=logging.ERROR)
         yield scratch

@@ -15,6 +15,7 @@ from jobs.features import USER
 from jobs.features.rhythm import DAYPARTS, DEVICE_GROUPS
 from jobs.features.taste import SLUGS
 from jobs.run import NOTHING, PUBLISHED, Job, Outcome, Read, run
+from validation.gates.release import GRAIN
 
 if TYPE_CHECKING:
     from datetime import date
@@ -57,12 +58,15 @@ def clusters(features: DataFrame, listeners: DataFrame, *, dates: tuple[date, ..
 
 
 def profiles(assigned: DataFrame, features: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
-    """Compare each cluster's mean of each feature with everybody's, in standard deviations, and name what stands out."""
+    """Compare each cluster's mean of each feature with everybody's, in standard deviations, and name what stands out.
+
+    A cluster of fewer than `GRAIN` listeners has no profile: it would be a description of people.
+    """
     joined = assigned.where(F.col("date").isin(*dates)).join(features, ["date", "listener_id"], "inner")
     stack = ", ".join(f"'{name}', CAST({name} AS DOUBLE)" for name in FEATURES)
     long = joined.selectExpr("date", "cluster", f"stack({len(FEATURES)}, {stack}) AS (feature, value)").where("value IS NOT NULL")
     whole = long.groupBy("date", "feature").agg(F.avg("value").alias("all_mean"), F.stddev_pop("value").alias("all_sd"))
-    sizes = joined.groupBy("date", "cluster").agg(F.count("*").alias("listeners"))
+    sizes = joined.groupBy("date", "cluster").agg(F.count("*").alias("listeners")).where(F.col("listeners") >= GRAIN)
     each = long.groupBy("date", "cluster", "feature").agg(F.avg("value").alias("mean")).join(whole, ["date", "feature"], "inner")
     z = F.coalesce(F.try_divide(F.col("mean") - F.col("all_mean"), F.col("all_sd")), F.lit(0.0)).alias("z")
     found = each.select("date", "cluster", "feature", "mean", z)

@@ -11,13 +11,14 @@ import pytest
 from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake, arrow_schema
 from jobs.lake.commit import Note
+from jobs.lake.spark import SparkLake
 from validation.contract import Column, Purpose, Table
-from validation.verdict import Conflict, WrongUse
+from validation.verdict import Conflict, OvertoneError, WrongUse
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jobs.lake.spark import SparkLake
+    from pyspark.sql import SparkSession
 
 PLAYS = Table(
     "try.plays",
@@ -207,3 +208,20 @@ def test_a_folder_becomes_a_uri_and_spaces_are_kept(tmp_path: Path) -> None:
 def test_a_wrong_address_is_refused(text: str) -> None:
     with pytest.raises(WrongUse, match=r"scheme 'ftp'; choose|empty"):
         Address.parse(text)
+
+
+def test_a_damaged_log_is_named_in_one_line(lake: SparkLake, tmp_path: Path) -> None:
+    lake.arrow.create(PLAYS)
+    (tmp_path / "lake/try/plays/_delta_log/00000000000000000000.json").write_text("{broken\n")
+    with pytest.raises(OvertoneError, match=r"try\.plays in .*: its log cannot be read") as told:
+        lake.arrow.version(PLAYS)
+    assert "\n" not in str(told.value)
+
+
+def test_a_lake_lies_where_it_was_put_though_the_path_has_a_space(spark: SparkSession, tmp_path: Path) -> None:
+    lake = SparkLake(Address.parse(str(tmp_path / "my lake")))
+    lake.overwrite(PLAYS, lake.spark.createDataFrame([row(D1, "a", 1)], PLAYS.ddl), [D1], Note("r"))
+    lake.stage(PLAYS, lake.empty(PLAYS), "run-x")
+    assert [path.name for path in tmp_path.iterdir()] == ["my lake"]
+    assert lake.arrow.count(PLAYS) == 1
+    assert (tmp_path / "my lake/try/plays/run-x/_SUCCESS").exists()

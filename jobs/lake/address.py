@@ -47,8 +47,9 @@ class Address:
         return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
     def spark(self, *parts: str) -> str:
-        """Return the URI of something under the lake as Spark spells it."""
-        return self._join(0, parts)
+        """Return the URI of something under the lake as Spark spells it; Hadoop takes `%20` in a file's name for what it says."""
+        whole = self._join(0, parts)
+        return unquote(whole) if self.path else whole
 
     def arrow(self, *parts: str) -> str:
         """Return the URI of something under the lake as delta-rs and pyarrow spell it."""

@@ -206,7 +206,8 @@ class ArrowLake:
         except TableNotFoundError:
             return None
         except DeltaError as error:
-            raise OvertoneError(f"{table.name}: version {version} cannot be read: {error}") from error
+            what = "its log" if version is None else f"version {version}"
+            raise OvertoneError(f"{table.name} in {self.address.uri}: {what} cannot be read: {str(error).splitlines()[0]}") from error
 
     def _opened(self, table: Table) -> DeltaTable:
         opened = self._open(table)
