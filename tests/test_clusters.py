@@ -16,6 +16,7 @@ from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.lake.arrow import arrow_schema
 from jobs.run import NOTHING, PUBLISHED
 from targeting.clusters import EACH, FEATURES, FEWEST, MEANING, MOST, NOTABLE, SEEDS, cluster, clusters, profiles
+from validation.gates.release import GRAIN
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -148,10 +149,18 @@ def test_a_profile_names_what_stands_out(spark: SparkSession, found: Any) -> Non
 
 def test_a_cluster_like_everybody_is_called_so(spark: SparkSession) -> None:
     """All are in one cluster, so nothing stands out; a feature that never varies has no distance."""
-    rows = [{"date": DAY, "listener_id": who(n), "known_date": DAY, "hours_28d": 1.0} for n in range(5)]
-    assigned = frame(spark, CLUSTERS, [{"date": DAY, "listener_id": who(n), "cluster": "c1"} for n in range(5)])
+    rows = [{"date": DAY, "listener_id": who(n), "known_date": DAY, "hours_28d": 1.0} for n in range(GRAIN)]
+    assigned = frame(spark, CLUSTERS, [{"date": DAY, "listener_id": who(n), "cluster": "c1"} for n in range(GRAIN)])
     told = profiles(assigned, frame(spark, USER_FEATURES, rows), dates=(DAY,)).collect()
     assert [(row["feature"], row["z"], row["label"]) for row in told] == [("hours_28d", 0.0, "close to everybody's average")]
+
+
+def test_a_cluster_of_a_few_people_is_not_described(spark: SparkSession) -> None:
+    few = GRAIN - 1
+    rows = [{"date": DAY, "listener_id": who(n), "known_date": DAY, "hours_28d": float(n < few)} for n in range(few + GRAIN)]
+    names = [{"date": DAY, "listener_id": who(n), "cluster": "c2" if n < few else "c1"} for n in range(few + GRAIN)]
+    told = profiles(frame(spark, CLUSTERS, names), frame(spark, USER_FEATURES, rows), dates=(DAY,)).collect()
+    assert {row["cluster"] for row in told} == {"c1"}
 
 
 @pytest.mark.parametrize(("people", "groups"), [(FEWEST - 1, 0), (FEWEST, 2)])
