@@ -136,8 +136,10 @@ def _reason(feed: Feed, *, named: bool) -> Column:
 
 def _goes_on() -> Column:
     """Say whether anything follows the object in its line: Spark reads the first of two records that lost their line break, and no more."""
-    # Few lines hold a brace before their end: only these are worth the expressions.
-    early = F.expr("instr(line, '}') < length(rtrim(line))")
+    # Few lines look like it: only these are worth the expressions.
+    early = ~F.endswith(F.rtrim("line"), F.lit("}"))
+    for start in ("}{", " {", "\t{"):
+        early = early | F.contains("line", F.lit(start))
     return early & F.col("line").rlike(AFTER) & F.regexp_replace("line", TEXT, "").rlike(AFTER)
 
 
