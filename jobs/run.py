@@ -69,9 +69,16 @@ class Job:
         return self.writes.purpose is Purpose.ADS and self.writes.dated and "listener_id" in self.writes.by_name
 
     @property
+    def ads_columns(self) -> tuple[str, ...]:
+        """Columns for advertising in a table that is not: the runner leaves them null for listeners who did not agree to it."""
+        if self.writes.purpose is Purpose.ADS:
+            return ()
+        return tuple(column.name for column in self.writes.columns if column.purpose is Purpose.ADS)
+
+    @property
     def inputs(self) -> tuple[Read, ...]:
         """All that is read, the consent state included."""
-        return (*self.reads, Read(SILVER_LISTENERS)) if self.needs_consent else self.reads
+        return (*self.reads, Read(SILVER_LISTENERS)) if self.needs_consent or self.ads_columns else self.reads
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,7 @@ def run(job: Job, lake: SparkLake, asked: Sequence[date]) -> Outcome:
     base = lake.arrow.version(job.writes)
     if base is None:
         raise OvertoneError(f"{job.writes.name} could not be created in {lake.address.uri}")
-    frame = consenting(job, lake, job.build(*(_frame(read, lake, dates) for read in job.reads), dates=dates))
+    frame = consenting(job, lake, job.build(*(_frame(read, lake, dates) for read in job.reads), dates=dates), dates)
     batch = Batch(job.writes, dates, fingerprint(marks[day] for day in dates), {stamp(day): marks[day] for day in dates}, base)
     done = publish(lake, frame, batch)
     refused = sum(done.refused.values())
@@ -144,12 +151,15 @@ def run(job: Job, lake: SparkLake, asked: Sequence[date]) -> Outcome:
     return Outcome(job.writes.name, PUBLISHED, dates, done.rows, refused, done.version, seconds, sentence)
 
 
-def consenting(job: Job, lake: SparkLake, frame: DataFrame) -> DataFrame:
-    """Keep, for a table made for advertising, only listeners who agreed to it by the end of the row's date."""
-    if not job.needs_consent:
+def consenting(job: Job, lake: SparkLake, frame: DataFrame, dates: Dates) -> DataFrame:
+    """Keep, for a table made for advertising, only listeners who agreed to it by the end of the row's date; likewise single columns."""
+    if not (job.needs_consent or job.ads_columns):
         return frame
-    agreed = lake.read(SILVER_LISTENERS).where("ads_allowed").select("date", "listener_id")
-    return frame.join(agreed, ["date", "listener_id"], "left_semi")
+    agreed = _frame(Read(SILVER_LISTENERS), lake, dates).where("ads_allowed").selectExpr("date", "listener_id", "true AS agreed")
+    if job.needs_consent:
+        return frame.join(agreed, ["date", "listener_id"], "left_semi")
+    kept = (f"CASE WHEN agreed THEN {name} END AS {name}" if name in job.ads_columns else name for name in job.writes.names)
+    return frame.join(agreed, ["date", "listener_id"], "left").selectExpr(*kept)
 
 
 def main(job: Job, argv: Sequence[str] | None = None) -> None:

@@ -59,6 +59,13 @@ def feed(lake: SparkLake, day: date, **counts: int | None) -> None:
     lake.arrow.overwrite(EVENTS, pa.Table.from_pylist(rows, arrow_schema(EVENTS)), [day], Note("feed"))
 
 
+def agree(lake: SparkLake, day: date, **allowed: bool) -> None:
+    """Let listeners say whether they agree to advertising, as in force at the end of a day."""
+    plain = {"date": day, "basis": "feed", "age_band": "25_34", "known_ts": datetime(2026, 10, 1, tzinfo=UTC)}
+    said = [plain | {"listener_id": who, "consent": "granted" if yes else "withdrawn", "ads_allowed": yes} for who, yes in allowed.items()]
+    lake.arrow.overwrite(SILVER_LISTENERS, pa.Table.from_pylist(said, arrow_schema(SILVER_LISTENERS)), [day], Note("said"))
+
+
 def content(lake: SparkLake, table: Table = SUMS) -> list[tuple[Any, ...]]:
     return sorted((row["date"].day, row["listener_id"], row["n"]) for row in lake.arrow.read(table).to_pylist())
 
@@ -148,29 +155,26 @@ def test_tables_for_advertising_hold_only_those_who_agreed(lake: SparkLake) -> N
     feed(lake, D[0], yes=1, no=2, silent=3)
     feed(lake, D[1], yes=1, no=2)
 
-    def state(day: date, who: str, *, allowed: bool) -> dict[str, Any]:
-        consent = "granted" if allowed else "withdrawn"
-        known = datetime(2026, 10, 1, tzinfo=UTC)
-        return {
-            "date": day,
-            "listener_id": who,
-            "consent": consent,
-            "basis": "feed",
-            "age_band": "25_34",
-            "ads_allowed": allowed,
-            "known_ts": known,
-        }
-
-    said = [
-        state(D[0], "yes", allowed=True),
-        state(D[0], "no", allowed=False),
-        state(D[1], "yes", allowed=False),
-        state(D[1], "no", allowed=False),
-    ]
-    lake.arrow.overwrite(SILVER_LISTENERS, pa.Table.from_pylist(said, arrow_schema(SILVER_LISTENERS)), D[:2], Note("said"))
+    agree(lake, D[0], yes=True, no=False)
+    agree(lake, D[1], yes=False, no=False)
     job = Job((Read(EVENTS),), TARGETED, lambda events, dates: events.where(F.col("date").isin(*dates)))
     run(job, lake, D[:2])
     assert content(lake, TARGETED) == [(1, "yes", 1)]
+
+
+def test_a_column_for_advertising_is_null_for_who_did_not_agree(lake: SparkLake) -> None:
+    guarded_table = replace(SUMS, name="try.guarded", columns=(*COLUMNS[:2], replace(COLUMNS[2], purpose=Purpose.ADS)), rules=())
+    job = replace(JOB, writes=guarded_table)
+    for day in D[:2]:
+        feed(lake, day, a=1, b=2, c=3)
+    agree(lake, D[0], a=True, b=False)
+    agree(lake, D[1], a=True, b=True)
+    run(job, lake, D[:2])
+    assert content(lake, guarded_table) == [(1, "a", 1), (1, "b", None), (1, "c", None), (2, "a", 2), (2, "b", 4), (2, "c", None)]
+    agree(lake, D[1], a=False, b=True)
+    assert set(stale(job, lake.arrow, D[:2])) == {D[1]}
+    run(job, lake, D[:2])
+    assert (2, "a", None) in content(lake, guarded_table)
 
 
 def test_a_reader_who_polls_sees_the_old_or_the_new(lake: SparkLake) -> None:

@@ -35,19 +35,26 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """One typed column. `identifies` marks personal keys, which never enter file statistics or logs."""
+    """One typed column. `identifies` marks personal keys, which never enter file statistics or logs.
+
+    `purpose` is the column's own where it is narrower than the table's: the runner leaves an `ADS` column null for
+    listeners who did not agree to advertising.
+    """
 
     name: str
     dtype: str
     meaning: str
     required: bool = False
     identifies: bool = False
+    purpose: Purpose | None = None
 
     def __post_init__(self) -> None:
         if not IDENTIFIER.fullmatch(self.name):
             raise ContractError(f"column name {self.name!r} is not lower_snake_case")
         if self.dtype not in DTYPES:
             raise ContractError(f"column {self.name}: unknown type {self.dtype!r}; choose from {', '.join(sorted(DTYPES))}")
+        if self.required and self.purpose:
+            raise ContractError(f"column {self.name}: a column with a purpose of its own can be null, so it is not required")
 
 
 @dataclass(frozen=True)

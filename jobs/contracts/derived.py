@@ -37,7 +37,7 @@ USER_FEATURES = Table(
         Column("date", "date", "last day of the windows (UTC)", required=True),
         LISTENER,
         Column("known_date", "date", "latest date on which any of it became known", required=True),
-        *(Column(f.name, f.dtype, f.meaning) for f in USER),
+        *(Column(f.name, f.dtype, f.meaning, purpose=None if f.purpose is Purpose.CONTENT else f.purpose) for f in USER),
     ),
     Purpose.CONTENT,
     retention_days=200,

@@ -42,7 +42,7 @@ def describe(one: Table) -> dict[str, Any]:
         "purpose": str(one.purpose),
         "retention_days": one.retention_days,
         "rejected_share": one.rejected_share,
-        "columns": [asdict(column) for column in one.columns],
+        "columns": [{**asdict(column), "purpose": str(column.purpose or one.purpose)} for column in one.columns],
         "rules": [asdict(rule) for rule in one.rules],
         "expectations": [asdict(expectation) for expectation in one.expectations],
     }

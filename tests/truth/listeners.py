@@ -13,6 +13,7 @@ from jobs.contracts.delivery import MEMBERS
 from jobs.contracts.derived import USER_DAYS, USER_FEATURES
 from jobs.contracts.silver import LISTENS
 from jobs.lake.key import load_key
+from jobs.run import consenting
 from jobs.sources.pseudonym import pseudonym
 from jobs.user_features import JOB
 from jobs.world import truth
@@ -72,7 +73,7 @@ def features(size: Size) -> list[Row]:
     for seed in size.seeds:
         lake = lake_of(size, seed)
         published = lake.read(USER_FEATURES, [size.last]).select(*USER_FEATURES.names)
-        rebuilt = JOB.build(lake.read(USER_DAYS), dates=(size.last,)).select(*USER_FEATURES.names)
+        rebuilt = consenting(JOB, lake, JOB.build(lake.read(USER_DAYS), dates=(size.last,)), (size.last,)).select(*USER_FEATURES.names)
         apart = published.exceptAll(rebuilt).count() + rebuilt.exceptAll(published).count()
         again[seed] = Measured.exactly(apart)
         direct[seed] = Measured.exactly(_mismatches(lake, size))
