@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from small_lake import DAY, NOON, audience, campaign, filled, one, put, trained_
 from jobs.catalogue import TABLES
 from jobs.contracts.delivery import APPROVALS, AUDIENCES, MEMBERS, TRAININGS
 from jobs.contracts.operations import QUARANTINE, VERDICTS
+from jobs.contracts.silver import SILVER_TRACKS
 from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
 from jobs.lake.commit import Note
@@ -353,3 +355,18 @@ def test_the_day_on_one_screen_asks_for_a_date(tmp_path: Path) -> None:
     code, said, err = day_on_one_screen(tmp_path)
     assert (code != 0, said) == (True, [])
     assert "usage: infra/run_day.sh DATE [LAKE]" in err
+
+
+def test_status_says_what_share_of_each_feeds_tracks_a_catalogue_knows(call: Callable[..., Answer], lake: ArrowLake) -> None:
+    """A track heard on two dates is one track."""
+    heard = [("native", "a", "exact"), ("native", "b", "isrc"), ("native", "c", "none"), ("native", "d", "exact"), ("lastfm", "a", "none")]
+    for day in (DAY, DAY - timedelta(days=1)):
+        rows = [{"date": day, "feed": feed, "lookup": lookup, "matched_by": kind} for feed, lookup, kind in heard]
+        put(lake, SILVER_TRACKS, rows, day)
+    code, out, _ = call("status", "--json")
+    assert code == 0
+    none = {"exact": 0, "isrc": 0, "mbid": 0, "name": 0, "none": 0}
+    assert json.loads(out)["tracks"] == [
+        {"feed": "lastfm", "tracks": 1, "share": "0.0%", **none, "none": 1},
+        {"feed": "native", "tracks": 4, "share": "75.0%", **none, "exact": 2, "isrc": 1, "none": 1},
+    ]

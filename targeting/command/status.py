@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jobs.catalogue import TABLES
 from jobs.contracts.operations import QUARANTINE, VERDICTS
+from jobs.contracts.silver import MATCHES, SILVER_TRACKS
 from targeting.command.model import versions
 from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
@@ -35,17 +36,19 @@ def run(options: argparse.Namespace) -> Reply:
     stale = stale_dates(lake)
     tables = [_state(lake, one, stale.get(one.name, [])) for one in TABLES.values() if lake.exists(one)]
     held = held_back(lake)
-    models = versions(lake)
+    models, tracks = versions(lake), matched(lake)
     text = "\n\n".join(
         (
             f"lake {lake.address.uri}",
             table(tables, ("table", "version", "dates", "first", "last", "stale", "refused"), empty="nothing is published yet"),
             "models\n" + table(models, ("model", "version", "as_of", "gate", "champion", "approved_by"), empty="no model was trained yet"),
+            "tracks found in a catalogue\n" + table(tracks, ("feed", "tracks", "share", *MATCHES), empty="no track was heard yet"),
             "held back\n" + table(held, ("table", "dates", "rule", "observed", "expected"), empty="nothing was held back"),
             _advice(stale) if tables else nothing(lake, ""),
         )
     )
-    return Reply({"lake": lake.address.uri, "tables": tables, "models": models, "held_back": held, "stale": stale}, text)
+    found = {"tables": tables, "models": models, "tracks": tracks, "held_back": held, "stale": stale}
+    return Reply({"lake": lake.address.uri, **found}, text)
 
 
 def stale_dates(lake: ArrowLake) -> dict[str, list[str]]:
@@ -85,6 +88,19 @@ def _delivered(lake: ArrowLake) -> list[Job]:
 
 def _nothing_to_fetch() -> Scorer:
     raise OvertoneError("what is stale is decided without a model")
+
+
+def matched(lake: ArrowLake) -> list[dict[str, object]]:
+    """Return, a feed, how many tracks it named, the share that a catalogue knows, and what each was known by."""
+    named = lake.read(SILVER_TRACKS, columns=["feed", "lookup", "matched_by"]).group_by(["feed", "lookup", "matched_by"]).aggregate([])
+    counted = named.group_by(["feed", "matched_by"]).aggregate([([], "count_all")]).to_pylist()
+    counts: dict[str, dict[str, int]] = {}
+    for row in counted:
+        counts.setdefault(row["feed"], dict.fromkeys(MATCHES, 0))[row["matched_by"]] = row["count_all"]
+    return [
+        {"feed": feed, "tracks": sum(by.values()), "share": f"{1 - by['none'] / sum(by.values()):.1%}", **by}
+        for feed, by in sorted(counts.items())
+    ]
 
 
 def held_back(lake: ArrowLake) -> list[dict[str, object]]:

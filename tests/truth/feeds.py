@@ -63,7 +63,7 @@ def sessions(size: Size) -> list[Row]:
     clock = datetime(2026, 11, 1, tzinfo=UTC)
     setting = demo.Setting("eventsim", folder, "assume", Path("infra/campaigns-small.yaml"), 0, 0, 0, clock)
     demo.play(lake, setting, stop="sessions")
-    # The log is the whole of what is asked about, so its agreement is counted, not estimated; what it says of other listeners is said aside.
+    # The log is all that is asked about, so agreement with it is counted; what it says of other listeners is said aside.
     rows = []
     for (name, word), one in zip(names.items(), _boundaries(lake), strict=True):
         aside = f" (resampling its listeners: {one.low:.3f} to {one.high:.3f})"
