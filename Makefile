@@ -35,8 +35,9 @@ truth: setup ## Measure what the pipeline recovers of the known-truth world (NAM
 bench: setup ## Run the benchmarks against peers (NAME= selects) into build/benchmarks.json
 	@PYTHONPATH=tests python tests/benchmarks/run.py $(if $(NAME),--name "$(NAME)")
 
-schemas: setup ## Rewrite the golden file of table schemas, to be reviewed as a diff
+schemas: setup ## Rewrite what is declared twice for reading (table schemas, models.yaml), to be reviewed as a diff
 	@python -c "from jobs.catalogue import schemas; print(schemas(), end='')" > tests/schemas.txt
+	@python -m ray_tune models > mlflow/models.yaml
 
 lock: setup ## Resolve the dependencies anew
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --group dev pyproject.toml --output-file requirements.lock

@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs import ledger
 from jobs.contracts.events import LISTENERS, PLAYS
-from jobs.contracts.operations import FILES
+from jobs.fingerprint import fingerprint
 from jobs.intake import Count, Intake, take
 from jobs.lake.address import Address
 from jobs.lake.arrow import arrow_schema
-from jobs.lake.commit import Note
 from jobs.lake.key import load_key
 from jobs.lake.spark import SparkLake
+from jobs.publish import Batch, publish
 from jobs.run import guarded
 from jobs.sources import SOURCES
 from jobs.sources.consent import basis_of, statements
@@ -36,7 +37,7 @@ from validation.contract import did_you_mean
 from validation.verdict import HeldBack, WrongUse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from jobs.sources.source import Feed, Source
@@ -124,15 +125,15 @@ def ingest(
     taking = Taking(source, load_key(lake.address), clock, user)
     said = statements(consents, taking) if consents else []
     taken, skipped = find(adapter, paths, SOURCES)
-    ledger = {(row["target"], row["sha256"]) for row in lake.arrow.read(FILES, columns=["target", "sha256"]).to_pylist()}
+    known = ledger.known(lake.arrow, {feed.table.name: feed.table for feed in adapter.feeds}.values())
+    intakes = []
     with _explained(adapter, user):
-        intakes = [take(lake, feed, new, taking) for feed, new in _new(lake, adapter, taken, ledger)]
+        for feed, new in _new(adapter, taken, known):
+            intakes.append(take(lake, feed, new, taking))
+            ledger.enter(lake.arrow, taking, intakes[-1], new)
     stated = _assume(lake, taking) if kind == "assume" else _state(lake, said, taking, str(consents)) if said else 0
-    names = {one.name: one for one in taken}
-    for one in intakes:
-        _keep(lake, taking, one, names)
-    known = len(taken) - len({file for one in intakes for file in one.by_file})
-    return Report(source, tuple(intakes), tuple(skipped), known, stated, kind)
+    before = len(taken) - len({file for one in intakes for file in one.by_file})
+    return Report(source, tuple(intakes), tuple(skipped), before, stated, kind)
 
 
 @contextmanager
@@ -146,38 +147,14 @@ def _explained(source: Source, user: str | None) -> Iterator[None]:
         raise HeldBack(f"{held}; where files do not say whose listening it is, --user NAME does") from held
 
 
-def _new(lake: SparkLake, source: Source, taken: Sequence[Taken], ledger: set[tuple[str, str]]) -> list[tuple[Feed, list[Taken]]]:
+def _new(source: Source, taken: Sequence[Taken], known: Collection[tuple[str, str]]) -> list[tuple[Feed, list[Taken]]]:
     """Return each feed with its files that its table does not know; of files of equal content the first counts."""
     found = []
     for feed in source.feeds:
-        name, known = feed.table.name, lake.arrow.published(feed.table)
-        fresh = {
-            one.sha256: one
-            for one in reversed(taken)
-            if feed.takes(one.name) and (name, one.sha256) not in ledger and f"file:{one.sha256}" not in known
-        }
+        fresh = {one.sha256: one for one in reversed(taken) if feed.takes(one.name) and (feed.table.name, one.sha256) not in known}
         if fresh:
             found.append((feed, list(reversed(fresh.values()))))
     return found
-
-
-def _keep(lake: SparkLake, taking: Taking, done: Intake, files: dict[str, Taken]) -> None:
-    rows = [
-        {
-            "source": taking.source,
-            "target": done.table,
-            "sha256": files[name].sha256,
-            "file": name,
-            "run": done.run,
-            "rows_in": count.rows_in,
-            "kept": count.kept,
-            "quarantined": count.quarantined,
-            "deduplicated": count.deduplicated,
-            "ingested_at": taking.clock,
-        }
-        for name, count in done.by_file.items()
-    ]
-    lake.arrow.merge(FILES, pa.Table.from_pylist(rows, arrow_schema(FILES)), Note(done.run))
 
 
 def _assume(lake: SparkLake, taking: Taking) -> int:
@@ -215,15 +192,19 @@ def _row(taking: Taking, listener: str, event: datetime, known: datetime) -> dic
 
 
 def _add(lake: SparkLake, rows: list[dict[str, Any]]) -> int:
-    """Append statements that the lake does not hold yet."""
+    """Publish statements that the lake does not hold yet, audited like any other batch."""
     for row in rows:
         parts = (row["feed"], row["basis"], row["listener_id"], row["event_ts"].isoformat(), row["consent"], row["age_band"])
         row["event_id"] = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
     held = set(lake.arrow.read(LISTENERS, columns=["event_id"]).column("event_id").to_pylist())
-    new = list({row["event_id"]: row for row in rows if row["event_id"] not in held}.values())
-    if new:
-        lake.arrow.append(LISTENERS, pa.Table.from_pylist(new, arrow_schema(LISTENERS)), Note("basis"))
-    return len(new)
+    new = {row["event_id"]: row for row in rows if row["event_id"] not in held}
+    if not new:
+        return 0
+    lake.arrow.create(LISTENERS)
+    dates = tuple(sorted({row["date"] for row in new.values()}))
+    batch = Batch(LISTENERS, dates, fingerprint([LISTENERS.name, *sorted(new)]), {}, lake.arrow.version(LISTENERS) or 0)
+    frame = lake.spark.createDataFrame(pa.Table.from_pylist(list(new.values()), arrow_schema(LISTENERS)))
+    return publish(lake, frame, batch, replace=()).rows
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -6,7 +6,8 @@ once whole, staged straight into the table's layout. Only the few are looked at 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import astuple, dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from validation.contract import Table
 
 SUSPECT = "suspect"
+FILE = "file:"  # and its hash: the key under which a commit names a file that it took in
 BROADCAST = 2_000_000  # keys that a worker holds in memory without trouble
 TASK = 4 << 20  # bytes of small files that one task reads: a task a file would cost more than reading it
 
@@ -110,7 +112,7 @@ def take(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Taking) ->
         if total.kept + total.quarantined == 0:
             lake.arrow.discard(table, staging.folder)
             return Intake(table.name, run, counts, {}, ())
-        known = {f"file:{one.sha256}": run for one in files}
+        known = {f"{FILE}{one.sha256}": json.dumps([taking.source, one.name, *astuple(counts[one.name])]) for one in files}
         batch = Batch(table, staging.dates if table.dated else None, run, known, base)
         done = finish(lake, batch, staging.folder, replace=())
     except BaseException:

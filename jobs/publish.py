@@ -60,12 +60,12 @@ class Published:
     refused: Mapping[str, int]
 
 
-def publish(lake: SparkLake, frame: DataFrame, batch: Batch) -> Published:
-    """Publish a frame as the whole content of the batch's dates; a batch that breaks its contract raises `HeldBack`."""
+def publish(lake: SparkLake, frame: DataFrame, batch: Batch, replace: Collection[Mapping[str, str]] | None = None) -> Published:
+    """Publish a frame as the whole content of the batch's dates (or of `replace`); one that breaks its contract raises `HeldBack`."""
     staged = f"run-{batch.run}-{uuid4().hex[:8]}"
     try:
         lake.stage(batch.table, split(frame, batch.table), staged, by=("lane",))
-        return finish(lake, batch, staged)
+        return finish(lake, batch, staged, replace)
     except BaseException:
         lake.arrow.discard(batch.table, staged)
         raise
@@ -80,10 +80,11 @@ def finish(lake: SparkLake, batch: Batch, staged: str, replace: Collection[Mappi
     frame = lake.staged(table, f"{staged}/lane={OK}") if good else None
     verdict = audit(frame if frame is not None else lake.empty(table), table, rejected=sum(refused.values()))
     record(arrow, batch, verdict)
+    # What a batch that is held back is to be mended by: its bad rows are kept all the same.
+    quarantine(lake, batch, staged, refused)
     if not verdict.success:
         why = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(refused.items(), key=lambda item: -item[1])) or "none"
         raise HeldBack(f"{verdict.sentence()} ({batch.span}; rows refused: {why}; overtone tables {table.name} shows the rules)")
-    quarantine(lake, batch, staged, refused)
     partitions = _partitions(batch) if replace is None else replace
     version = arrow.adopt(table, f"{staged}/lane={OK}", partitions, Note(batch.run, batch.published), batch.base)
     arrow.discard(table, f"{staged}/lane={REFUSED}")

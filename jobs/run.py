@@ -134,7 +134,7 @@ def run(job: Job, lake: SparkLake, asked: Sequence[date]) -> Outcome:
     marks = stale(job, lake.arrow, asked)
     if not marks:
         return Outcome(job.writes.name, NOTHING, (), version=lake.arrow.version(job.writes), sentence=f"{job.writes.name}: nothing to do")
-    # Spark and Great Expectations take seconds to import: only a run that has something to do pays for them.
+    # A JVM and Great Expectations take seconds to start: only a run that has something to do pays for them.
     from jobs.publish import Batch, publish
 
     dates = tuple(sorted(marks))

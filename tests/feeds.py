@@ -9,14 +9,16 @@ import io
 import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobs.sources import SOURCES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
 CLOCK = datetime(2026, 11, 20, tzinfo=UTC)
 ANNA, BERT = "raw-anna-4711", "raw-bert-0815"
@@ -497,3 +499,10 @@ EXAMPLES = {
     "spotify": SPOTIFY,
     "catalogue": CATALOGUE,
 }
+
+
+def stored(source: str, file: str, content: bytes) -> str:
+    """Return what tables call a file: a person's own export goes by its content."""
+    if not SOURCES[source].needs_user:
+        return file
+    return hashlib.sha256(content).hexdigest()[:12] + Path(file).suffix

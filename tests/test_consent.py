@@ -9,6 +9,7 @@ import pytest
 from feeds import ANNA, BERT, CLOCK, EXAMPLES, at, pseudonym_of, put
 
 from jobs.contracts.events import LISTENERS
+from jobs.contracts.operations import VERDICTS
 from jobs.ingest import ingest
 from jobs.lake.key import load_key
 from jobs.sources.consent import Statement, basis_of, statements
@@ -60,6 +61,10 @@ def test_a_consent_file_is_read_to_the_letter(tmp_path: Path) -> None:
         (f"{HEADER}\na,granted,25-34,2026-11-01,\n", "line 2: unknown age_band '25-34'; did you mean '25_34'?"),
         (f"{HEADER}\na,granted\n", "line 2: unknown age_band None"),
         (f"{HEADER}\na,granted,25_34,01.11.2026,\n", "line 2: from is '01.11.2026', no date of the form 2026-11-01"),
+        (
+            f"{HEADER}\na,granted,25_34,2026-11-21,\n",
+            "line 2: from is 2026-11-21, which lies ahead; the latest",
+        ),
         (f"{HEADER}\na,granted,25_34,2026-11-01,Europe/Rom\n", "line 2: unknown time_zone 'Europe/Rom'; did you mean 'Europe/Rome'?"),
         (f"{HEADER}\ncaf\udce9,granted,25_34,2026-11-01,\n", "byte 40 is no UTF-8"),
     ],
@@ -82,6 +87,7 @@ def test_said_by_file_or_assumed_each_is_marked_and_added_once(lake: SparkLake, 
     consent = put(tmp_path, {"consent.csv": f"{HEADER}\n{ANNA},granted,25_34,2026-11-01,\n".encode()}) / "consent.csv"
     stated = [ingest(lake, "lastfm", [folder], clock=CLOCK, basis=basis).stated for basis in (f"file:{consent}", "assume", "assume")]
     assert stated == [1, 1, 0]
+    assert {row["success"] for row in lake.arrow.read(VERDICTS).to_pylist() if row["target"] == LISTENERS.name} == {True}
     assert ingest(lake, "lastfm", [folder], clock=CLOCK, basis=f"file:{consent}").stated == 0
     key = load_key(lake.address)
     names = ("listener_id", "basis", "consent", "age_band", "event_ts", "known_ts", "file", "position")

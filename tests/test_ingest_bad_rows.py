@@ -10,11 +10,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from feeds import ANNA, BERT, CLOCK, UTS, at, heard, lines, listen, own, page, put, sheet, stream, streamed
+from feeds import ANNA, BERT, CLOCK, EXAMPLES, UTS, at, heard, lines, listen, own, page, put, sheet, stored, stream, streamed
 
 from jobs.contracts.events import FEEDBACK, PLAYS
 from jobs.contracts.operations import FILES, QUARANTINE
 from jobs.ingest import Report, ingest, main
+from jobs.lake.commit import Note
 from jobs.sources import SOURCES
 from jobs.sources.parsing import PAYLOAD
 from validation.verdict import HeldBack
@@ -217,9 +218,10 @@ def test_each_bad_row_ends_in_quarantine_under_its_reason_and_in_its_place(name:
     report = ingest(lake, name, [tmp_path], clock=CLOCK)
     plays = next(one for one in report.intakes if one.table == PLAYS.name)
 
+    whole_file = stored(name, case.file, case.content)
     by_place = {(row["file"], row["position"]): row for row in lake.arrow.read(QUARANTINE).to_pylist()}
-    expected = {(case.file, n): reason for n, (_, reason) in enumerate(case.all) if reason not in ("", "known")}
-    (cut_file,) = {file for file, _ in by_place} - {case.file}
+    expected = {(whole_file, n): reason for n, (_, reason) in enumerate(case.all) if reason not in ("", "known")}
+    (cut_file,) = {file for file, _ in by_place} - {whole_file}
     expected[cut_file, 8] = "truncated_file"
     assert {place: row["reason"] for place, row in by_place.items()} == expected
     counts = {reason: list(expected.values()).count(reason) for reason in expected.values()}
@@ -232,7 +234,7 @@ def test_each_bad_row_ends_in_quarantine_under_its_reason_and_in_its_place(name:
     assert plays.total.rows_in == plays.total.kept + plays.total.quarantined + plays.total.deduplicated == len(case.all) + 9
     assert lake.arrow.count(PLAYS) == good
     kept = {row["file"]: row for row in lake.arrow.read(FILES).to_pylist() if row["target"] == PLAYS.name}
-    assert kept[case.file]["rows_in"] == len(case.all)
+    assert kept[whole_file]["rows_in"] == len(case.all)
     assert kept[cut_file]["rows_in"] == 9
 
     payloads = {row["reason"]: row["payload"] for row in by_place.values()}
@@ -262,7 +264,9 @@ def test_too_many_bad_rows_hold_the_batch_back_and_leave_nothing_half_written(
     assert "bronze.feedback: held back" in said.err
     assert "rejected_share (observed 5.26%, expected at most 5.00%)" in said.err
     assert "missing_action 1" in said.err
-    assert lake.arrow.count(FEEDBACK) == lake.arrow.count(QUARANTINE) == lake.arrow.count(FILES) == 0
+    assert lake.arrow.count(FEEDBACK) == lake.arrow.count(FILES) == 0
+    kept = [(row["reason"], row["file"], row["position"]) for row in lake.arrow.read(QUARANTINE).to_pylist()]
+    assert kept == [("missing_action", "feedback-1.jsonl", 18)], "what is to be mended is told"
     assert lake.arrow.staged_files(FEEDBACK, ".") == []
 
     put(tmp_path / "second", {"feedback-1.jsonl": lines(*rows, feedback(19), feedback(18, action=None))})  # 1 of 20 is not
@@ -291,3 +295,27 @@ def test_a_feed_that_names_nobody_is_held_back_with_the_way_out(lake: SparkLake,
 
 def test_every_source_of_listening_has_its_bad_rows_here() -> None:
     assert {name for name, source in SOURCES.items() if any(feed.listener for feed in source.feeds)} == set(CASES)
+
+
+def test_an_entry_that_a_cut_run_could_not_write_is_written_by_the_next(lake: SparkLake, tmp_path: Path) -> None:
+    """Plays are published before the feedback of the same folder is held back, or before the process dies."""
+    put(tmp_path, EXAMPLES["native"].files | {"feedback-9.jsonl": lines(feedback(1, action=None))})
+    with pytest.raises(HeldBack):
+        ingest(lake, "native", [tmp_path], clock=CLOCK)
+    ledger = {row["target"]: row for row in lake.arrow.read(FILES).to_pylist()}
+    assert PLAYS.name in ledger
+    lake.arrow.overwrite(FILES, lake.arrow.read(FILES).slice(0, 0), None, Note("lost"))
+    (tmp_path / "feedback-9.jsonl").unlink()
+    ingest(lake, "native", [tmp_path], clock=CLOCK)
+    again = {row["target"]: row for row in lake.arrow.read(FILES).to_pylist()}
+    told = ("source", "target", "sha256", "file", "run", "rows_in", "kept", "quarantined", "deduplicated")
+    assert [again[PLAYS.name][one] for one in told] == [ledger[PLAYS.name][one] for one in told]
+    assert lake.arrow.count(PLAYS) == again[PLAYS.name]["kept"]
+
+
+def test_an_export_that_is_called_after_a_person_is_named_by_its_content(lake: SparkLake, tmp_path: Path) -> None:
+    put(tmp_path, {"recent-jane.doe.csv": sheet(UTS, (1793606400, "", "Oasis", "", "", "", "Lyla", ""))})
+    ingest(lake, "lastfm", [tmp_path], clock=CLOCK, user="jane.doe")
+    for table in (PLAYS, FILES):
+        (name,) = set(lake.arrow.read(table).column("file").to_pylist())
+        assert re.fullmatch(r"[0-9a-f]{12}\.csv", name)

@@ -99,7 +99,7 @@ AD_EVENTS = Table(
         Column("device", "string", f"one of {', '.join(DEVICES)}", required=True),
         *ORIGIN,
     ),
-    Purpose.ADS,
+    Purpose.SERVICE,  # the log of what was delivered: billing and caps need it whoever heard the ad
     retention_days=400,
     rules=(
         *EVENT_RULES,

@@ -99,7 +99,10 @@ class ArrowLake:
         merger = opened.merge(
             conform(frame, arrow_schema(table)), same, source_alias="new", target_alias="old", commit_properties=_properties(note)
         )
-        merger.when_matched_update_all().when_not_matched_insert_all().execute()
+        try:
+            merger.when_matched_update_all().when_not_matched_insert_all().execute()
+        except CommitFailedError as error:
+            raise Conflict(f"{table.name}: another run published first ({error}); run again") from error
         return self._opened(table).version()
 
     def history(self, table: Table, limit: int | None = None) -> list[Commit]:

@@ -76,5 +76,7 @@ def _statement(row: dict[str, str], number: int, path: Path, taking: Taking) -> 
         since = date.fromisoformat(row["from"] or "")
     except ValueError as error:
         raise WrongUse(f"{where}: from is {row['from']!r}, no date of the form 2026-11-01") from error
+    if since > taking.clock.date():
+        raise WrongUse(f"{where}: from is {since}, which lies ahead; the latest that can hold is {taking.clock.date()}")
     who = pseudonym(taking.key, taking.source, row["user"].strip())
     return Statement(who, row["consent"], row["age_band"], since, zone, number - 1)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Taken:
-    """A file that the source takes; `name`, without folders, is all that tables keep of where it lay."""
+    """A file that the source takes; `name` is all that tables keep of where it lay: no folder, and nobody's name."""
 
     path: Path
     form: Form
@@ -46,7 +46,8 @@ def find(source: Source, paths: Sequence[str | Path], sources: Mapping[str, Sour
         start = head(path) if path.suffix.lower() != ".parquet" else ""
         form = source.form(path.name, start)
         if form is not None and any(feed.takes(path.name) for feed in source.feeds):
-            taken.append(Taken(path, form, _sha256(path), path.name))
+            digest = _sha256(path)
+            taken.append(Taken(path, form, digest, _nameless(path, digest) if source.needs_user else path.name))
         else:
             takers = tuple(name for name, other in sources.items() if other.form(path.name, start) is not None)
             skipped.append(Skipped(path.name, takers))
@@ -62,6 +63,11 @@ def _apart(taken: list[Taken]) -> list[Taken]:
     for one in taken:
         contents.setdefault(one.name, set()).add(one.sha256)
     return [replace(one, name=f"{one.name} ({one.sha256[:8]})") if len(contents[one.name]) > 1 else one for one in taken]
+
+
+def _nameless(path: Path, digest: str) -> str:
+    """Name a person's own export by its content: such files are often called after the person."""
+    return digest[:12] + "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:])
 
 
 def _regular(paths: Iterable[str | Path]) -> list[Path]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from jobs.contracts.delivery import AUDIENCES, BOOKINGS
 from jobs.contracts.derived import USER_FEATURES
-from jobs.run import iso_date
+from jobs.run import PUBLISHED, iso_date
 from targeting.command.day import CAMPAIGNS
 from targeting.command.place import among, nothing, opened
 from targeting.command.reply import Reply, cell, table
 from targeting.wording import asks
 from validation.contract import did_you_mean
-from validation.verdict import WrongUse
+from validation.verdict import Refused, WrongUse
 
 if TYPE_CHECKING:
     import argparse
@@ -93,12 +93,20 @@ def _make(options: argparse.Namespace, known: ArrowLake) -> Reply:
         among(options.date, known.files(USER_FEATURES), "listener features", f"overtone day --date {options.date}")
     else:
         among(options.date, known.files(AUDIENCES), "audiences", f"overtone audience build --date {options.date}")
+    if options.action == "export":
+        return _export(known, options)
     from jobs.lake.spark import SparkLake
     from targeting.command import stages
 
-    lake, address = SparkLake(known.address), known.address
-    campaigns = options.campaigns if options.action == "build" else CAMPAIGNS
-    exports = options.exports if options.action == "export" and options.exports else address.beside("-exports")
-    day = stages.Day(lake, (options.date,), campaigns, exports)
-    done = stages.audiences(day) if options.action == "build" else stages.export(day)
+    day = stages.Day(SparkLake(known.address), (options.date,), options.campaigns, known.address.beside("-exports"))
+    done = stages.audiences(day)
     return Reply({"rows": done.rows, "changed": done.changed, "said": done.sentence}, done.sentence)
+
+
+def _export(lake: ArrowLake, options: argparse.Namespace) -> Reply:
+    from targeting.exports import export
+
+    done = export(lake, options.date, options.exports or lake.address.beside("-exports"))
+    if done.rejected and not done.rows:
+        raise Refused(done.sentence)
+    return Reply({"rows": done.rows, "changed": done.state == PUBLISHED, "said": done.sentence}, done.sentence)

@@ -25,6 +25,7 @@ EXPORTS: dict[str, Writer] = {"parquet": Parquet(), "csv": Csv()}
 def export(lake: ArrowLake, day: date, folder: Path) -> Outcome:
     """Deliver every built audience of a date that the release gate lets go; say which were kept back and why.
 
+    The outcome's rows are the audiences that lie there now, its rejected ones those that the gate kept back.
     What was delivered before and is released no more is taken back.
     """
     fresh: dict[str, bool] = {}
@@ -44,4 +45,4 @@ def export(lake: ArrowLake, day: date, folder: Path) -> Outcome:
     if back:
         parts.append(f"{back} taken back")
     sentence = f"export: {', '.join(parts)}" + "".join(f"\n        {reason}" for reason in refused)
-    return Outcome("exports", PUBLISHED if written or back else NOTHING, (day,), written, sentence=sentence)
+    return Outcome("exports", PUBLISHED if written or back else NOTHING, (day,), len(fresh), rejected=len(refused), sentence=sentence)

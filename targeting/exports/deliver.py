@@ -22,7 +22,7 @@ from jobs.fingerprint import fingerprint
 from jobs.lake.key import derived, load_key
 from targeting.campaigns import NAME
 from targeting.exports.port import SCHEMA
-from validation.gates.release import release
+from validation.gates.release import FLOOR, release
 from validation.verdict import OvertoneError, Refused
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def gate(audience: Mapping[str, Any], members: pa.Table, stated: pa.Table) -> No
     found = [known.get(who) for who in reached.column("listener_id").to_pylist()]
     missing = sum(row is None or not _agreed(row) for row in found)
     bases = {row["basis"] for row in found if row is not None}
-    verdict = release(audience["audience"], listeners=reached.num_rows, minimum=audience["minimum"], bases=bases, without_consent=missing)
+    least = max(audience["minimum"], FLOOR)
+    verdict = release(audience["audience"], listeners=reached.num_rows, minimum=least, bases=bases, without_consent=missing)
     if not verdict.success:
         failed = "; ".join(f"{check.rule} (observed {check.observed}, expected {check.expected})" for check in verdict.failures)
         raise Refused(f"audience {audience['audience']} is not exported: {failed}")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 EXPORTABLE = ("feed", "file")  # consent stated by the source itself or by a file handed in with it
+FLOOR = 1_000  # listeners below which no audience leaves, whatever its campaign asks for: it could point at people
 GRAIN = 10  # sizes are told rounded down to this, so that one listener's coming or going shows in none
 
 

@@ -1,0 +1,64 @@
+"""ops.files: which files were taken in, and what became of their records.
+
+Every commit of an intake names its files and their counts, atomic with the rows; the ledger repeats them as a table. An entry
+that a cut run could not write any more is written by the next one.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from jobs.contracts.operations import FILES
+from jobs.intake import FILE, Count
+from jobs.lake.arrow import arrow_schema
+from jobs.lake.commit import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jobs.intake import Intake
+    from jobs.lake.arrow import ArrowLake
+    from jobs.sources.files import Taken
+    from jobs.sources.parsing import Taking
+    from validation.contract import Table
+
+
+def known(lake: ArrowLake, tables: Iterable[Table]) -> set[tuple[str, str]]:
+    """Return (table, sha256) of every file that was taken in, completing the ledger from the tables' own commits."""
+    entered = {(row["target"], row["sha256"]) for row in lake.read(FILES, columns=["target", "sha256"]).to_pylist()}
+    found = {(row["target"], row["sha256"]): row for table in tables for row in _committed(lake, table)}
+    missing = [row for key, row in found.items() if key not in entered]
+    if missing:
+        _enter(lake, missing, "recovered")
+    return entered | found.keys()
+
+
+def enter(lake: ArrowLake, taking: Taking, done: Intake, files: Iterable[Taken]) -> None:
+    """Enter the files of one intake."""
+    by_name = {one.name: one for one in files}
+    about = {"source": taking.source, "target": done.table, "run": done.run, "ingested_at": taking.clock}
+    rows = [about | _counted(by_name[name].sha256, name, count) for name, count in done.by_file.items()]
+    _enter(lake, rows, done.run)
+
+
+def _committed(lake: ArrowLake, table: Table) -> list[dict[str, Any]]:
+    rows = []
+    for commit in lake.history(table):
+        about = {"target": table.name, "run": commit.note.run, "ingested_at": commit.at}
+        for key, text in commit.note.published.items():
+            if key.startswith(FILE):
+                source, name, *counts = json.loads(text)
+                rows.append(about | {"source": source} | _counted(key.removeprefix(FILE), name, Count(*counts)))
+    return rows
+
+
+def _counted(sha256: str, name: str, count: Count) -> dict[str, Any]:
+    counts = {"rows_in": count.rows_in, "kept": count.kept, "quarantined": count.quarantined, "deduplicated": count.deduplicated}
+    return {"sha256": sha256, "file": name, **counts}
+
+
+def _enter(lake: ArrowLake, rows: list[dict[str, Any]], run: str) -> None:
+    lake.merge(FILES, pa.Table.from_pylist(rows, arrow_schema(FILES)), Note(run))
