@@ -339,7 +339,7 @@ def day_on_one_screen(folder: Path, *argv: str, fails: str = "") -> tuple[int, l
 
 def test_the_day_on_one_screen_runs_every_stage_in_order(tmp_path: Path) -> None:
     code, said, err = day_on_one_screen(tmp_path, "2026-11-09", "my lake")
-    words = {"$dates": "--date 2026-11-09", '"$date"': "2026-11-09", '"$lake"': "my lake"}
+    words = {"$dates": "--date 2026-11-09", '"$date"': "2026-11-09", '"$lake"': str(tmp_path / "my lake")}
     wanted = [stage.line for stage in STAGES]
     for name, value in words.items():
         wanted = [line.replace(name, value) for line in wanted]

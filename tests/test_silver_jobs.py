@@ -381,7 +381,7 @@ def test_boundaries_of_a_real_log_are_found_again(
     spark: SparkSession, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "tests/truth"))
-    from feeds import sessions as measure  # noqa: PLC0415
+    from intake import sessions as measure  # noqa: PLC0415
     from worlds import Size  # noqa: PLC0415
 
     rows = measure(Size(folder=tmp_path))

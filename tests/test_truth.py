@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import feeds
+import intake
 import listeners
 import pytest
 import response
@@ -25,7 +25,7 @@ SMALL = Size(listeners=2_800, days=14, seeds=(5,), campaigns=FEW)
 def rows(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
     """Every row that the programs return for one small world, by id."""
     size = replace(SMALL, folder=tmp_path_factory.mktemp("truth"))
-    programs = (feeds.defects, listeners.features, listeners.audiences, response.ranking, response.calibration)
+    programs = (intake.defects, listeners.features, listeners.audiences, response.ranking, response.calibration)
     return {one.id: one for program in programs for one in program(size)}
 
 

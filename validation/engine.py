@@ -20,6 +20,7 @@ from great_expectations.expectations.core.expect_table_columns_to_match_set impo
 from great_expectations.expectations.core.expect_table_row_count_to_be_between import ExpectTableRowCountToBeBetween
 from great_expectations.expectations.core.unexpected_rows_expectation import UnexpectedRowsExpectation
 from great_expectations.expectations.expectation import BatchExpectation, Expectation
+from pyspark.logger import PySparkLogger
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from validation.verdict import Check
 
 VIEW = "tmp_view"  # the name under which Great Expectations queries a frame, and leaves it behind
-LOGGERS = ("great_expectations", "SQLQueryContextLogger")  # they repeat on stderr what the verdict says
+LIBRARY, QUERIES = "great_expectations", "SQLQueryContextLogger"  # names of loggers
 DATA_ERROR = re.compile(r"\[([A-Z0-9_.]+)\].*SQLSTATE: 22", re.DOTALL)
 
 
@@ -96,15 +97,16 @@ def audit(frame: DataFrame, table: Table, rejected: int = 0, *, sample: int = 5)
 
 
 def _hush() -> None:
-    """Let no word of Great Expectations reach the process's log, whoever set that up.
+    """Let no word of Great Expectations reach the process's log, whoever set that up: what it says, the verdict says.
 
-    A level would not do: some of its modules give their own logger one. Nothing gets past a parent that does not pass it on.
+    A level would not do: some of its modules give their own logger one.
     """
-    for name in LOGGERS:
-        logger = logging.getLogger(name)
-        logger.propagate = False
-        if not logger.handlers:
-            logger.addHandler(logging.NullHandler())
+    # Spark gives this one words that no plain logger takes, so it has to be made by Spark.
+    PySparkLogger.getLogger(QUERIES)
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if name.partition(".")[0] in (LIBRARY, QUERIES) and isinstance(logger, logging.Logger):
+            logger.disabled = True
+    logging.getLogger(LIBRARY).propagate = False  # and those that are not there yet
 
 
 def _batch(frame: DataFrame, table: Table) -> Batch:

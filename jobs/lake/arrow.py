@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from jobs.lake.address import Address, folder
 from jobs.lake.commit import Commit, Note
+from jobs.lake.schema import arrow_schema, conform
 from validation.verdict import Conflict, OvertoneError
 
 if TYPE_CHECKING:
@@ -25,25 +27,9 @@ if TYPE_CHECKING:
     from validation.contract import Table
 
 Partition = Mapping[str, str]
-ARROW = {
-    "string": pa.string(),
-    "boolean": pa.bool_(),
-    "int": pa.int32(),
-    "bigint": pa.int64(),
-    "double": pa.float64(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-    "array<string>": pa.list_(pa.string()),
-    "array<double>": pa.list_(pa.float64()),
-}
 # Statistics of file contents would keep identifying values in the log after erasure. What is published for which date is read
 # from the commits, so the log outlives the rows.
 PROPERTIES = {"delta.dataSkippingNumIndexedCols": "0", "delta.checkpointInterval": "50", "delta.logRetentionDuration": "interval 4000 days"}
-
-
-def arrow_schema(table: Table) -> pa.Schema:
-    """Return a table's schema as pyarrow spells it; timestamps are microseconds in UTC."""
-    return pa.schema([pa.field(c.name, ARROW[c.dtype], nullable=not c.required) for c in table.columns])
 
 
 class ArrowLake:
@@ -99,10 +85,8 @@ class ArrowLake:
         merger = opened.merge(
             conform(frame, arrow_schema(table)), same, source_alias="new", target_alias="old", commit_properties=_properties(note)
         )
-        try:
+        with _first(table):
             merger.when_matched_update_all().when_not_matched_insert_all().execute()
-        except CommitFailedError as error:
-            raise Conflict(f"{table.name}: another run published first ({error}); run again") from error
         return self._opened(table).version()
 
     def history(self, table: Table, limit: int | None = None) -> list[Commit]:
@@ -158,12 +142,10 @@ class ArrowLake:
         properties = CommitProperties(custom_metadata={"userMetadata": note.dumps()}, app_transactions=[turn], max_commit_retries=0)
         if opened.version() != base:
             raise Conflict(f"{table.name}: version {opened.version()} was published while this run worked on version {base}; run again")
-        try:
+        with _first(table):
             opened.create_write_transaction(
                 [*adds, *removes], "append", opened.schema(), partition_by=list(table.partition), commit_properties=properties
             )
-        except CommitFailedError as error:
-            raise Conflict(f"{table.name}: another run published first ({error}); run again") from error
         return self._opened(table).version()
 
     def staged_files(self, table: Table, staged: str) -> list[str]:
@@ -194,10 +176,8 @@ class ArrowLake:
     def _commit(self, table: Table, frame: pa.Table, note: Note, **how: Any) -> int:
         self.create(table)
         opened = self._opened(table)
-        try:
+        with _first(table):
             write_deltalake(opened, conform(frame, arrow_schema(table)), commit_properties=_properties(note), **how)
-        except CommitFailedError as error:
-            raise Conflict(f"{table.name}: another run published first ({error}); run again") from error
         return self._opened(table).version()
 
     def _uri(self, table: Table) -> str:
@@ -219,13 +199,13 @@ class ArrowLake:
         return opened
 
 
-def conform(frame: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return the frame with exactly the schema's columns, in order and type; columns it lacks are null."""
-    columns = [
-        frame.column(field.name).cast(field.type) if field.name in frame.schema.names else pa.nulls(frame.num_rows, field.type)
-        for field in schema
-    ]
-    return pa.table(columns, schema=schema)
+@contextmanager
+def _first(table: Table) -> Iterator[None]:
+    """Tell a writer whom another was ahead of."""
+    try:
+        yield
+    except CommitFailedError as error:
+        raise Conflict(f"{table.name}: another run published first ({error}); run again") from error
 
 
 def partition_values(path: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-import feeds
+import intake
 import listeners
 import response
 from results import main
@@ -16,8 +16,8 @@ PROGRAMS = {
     "nothing": response.nothing,
     "audiences": listeners.audiences,
     "features": listeners.features,
-    "defects": feeds.defects,
-    "sessions": feeds.sessions,
+    "defects": intake.defects,
+    "sessions": intake.sessions,
 }
 
 if __name__ == "__main__":
