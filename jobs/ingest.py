@@ -24,8 +24,8 @@ from jobs.contracts.events import LISTENERS, PLAYS
 from jobs.fingerprint import fingerprint
 from jobs.intake import Count, Intake, take
 from jobs.lake.address import Address
-from jobs.lake.arrow import arrow_schema
 from jobs.lake.key import load_key
+from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import SparkLake
 from jobs.publish import Batch, publish
 from jobs.run import guarded

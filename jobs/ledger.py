@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from jobs.contracts.operations import FILES
 from jobs.intake import FILE, Count
-from jobs.lake.arrow import arrow_schema
 from jobs.lake.commit import Note
+from jobs.lake.schema import arrow_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,8 +11,9 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from jobs.contracts.operations import QUARANTINE, VERDICTS
-from jobs.lake.arrow import arrow_schema, partition_values
+from jobs.lake.arrow import partition_values
 from jobs.lake.commit import Note
+from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import conform
 from validation.engine import audit
 from validation.verdict import HeldBack, OvertoneError, Verdict

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from jobs.contracts.delivery import APPROVALS, TRAININGS
-from jobs.lake.arrow import arrow_schema
 from jobs.lake.commit import Note
+from jobs.lake.schema import arrow_schema
 from validation.contract import did_you_mean
 from validation.verdict import Refused, WrongUse
 

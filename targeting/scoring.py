@@ -16,7 +16,7 @@ from jobs.contracts.derived import USER_FEATURES
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.features import USER
 from jobs.features.rhythm import DAYPARTS, DEVICE_GROUPS
-from jobs.lake.arrow import arrow_schema
+from jobs.lake.schema import arrow_schema
 from jobs.run import NOTHING, Job, Outcome, Read, run
 from ray_tune import registry
 from ray_tune.ledger import serving

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyspark.sql import functions as F
 
-from jobs.lake.arrow import ARROW
+from jobs.lake.schema import ARROW
 from validation.suites.suite import MISSING, row_rules
 
 if TYPE_CHECKING:

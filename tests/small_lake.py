@@ -21,8 +21,8 @@ from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.events import PLAYS
 from jobs.contracts.operations import FILES, QUARANTINE, VERDICTS
 from jobs.contracts.silver import LISTENS, SESSIONS, SILVER_LISTENERS
-from jobs.lake.arrow import arrow_schema
 from jobs.lake.commit import Note
+from jobs.lake.schema import arrow_schema
 from targeting.campaigns import Campaign
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from jobs.contracts.events import AGE_BANDS, BASES, CONSENTS
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.fingerprint import code_of
 from jobs.lake.address import Address
-from jobs.lake.arrow import ArrowLake, arrow_schema
+from jobs.lake.arrow import ArrowLake
+from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import SparkLake
 from jobs.run import NOTHING, PUBLISHED, run, stale
 from jobs.segments import SEGMENTS

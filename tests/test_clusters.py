@@ -13,7 +13,7 @@ from small_lake import DAY, put, said, who
 from jobs.contracts.delivery import CLUSTER_PROFILES, CLUSTERS
 from jobs.contracts.derived import USER_FEATURES
 from jobs.contracts.silver import SILVER_LISTENERS
-from jobs.lake.arrow import arrow_schema
+from jobs.lake.schema import arrow_schema
 from jobs.run import NOTHING, PUBLISHED
 from targeting.clusters import EACH, FEATURES, FEWEST, MEANING, MOST, NOTABLE, SEEDS, cluster, clusters, profiles
 from validation.gates.release import GRAIN

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from jobs.lake.address import Address
-from jobs.lake.arrow import ArrowLake, arrow_schema
+from jobs.lake.arrow import ArrowLake
 from jobs.lake.commit import Note
+from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import SparkLake
 from validation.contract import Column, Purpose, Table
 from validation.verdict import Conflict, OvertoneError, WrongUse

@@ -22,8 +22,9 @@ from jobs.contracts.events import PLAYS
 from jobs.contracts.operations import QUARANTINE
 from jobs.contracts.silver import LISTENS, SESSIONS, SILVER_LISTENERS
 from jobs.lake.address import Address
-from jobs.lake.arrow import ArrowLake, arrow_schema
+from jobs.lake.arrow import ArrowLake
 from jobs.lake.commit import Note
+from jobs.lake.schema import arrow_schema
 from targeting.drawing import FULL, SIZE, STRONG, Curve, heat, nice
 from targeting.page import REASONS, collect, render
 from targeting.wording import Trait, asks, meaning, share, short, traits

@@ -13,8 +13,9 @@ import pytest
 from jobs.contracts.derived import EXAMPLES
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.lake.address import Address
-from jobs.lake.arrow import ArrowLake, arrow_schema
+from jobs.lake.arrow import ArrowLake
 from jobs.lake.commit import Note
+from jobs.lake.schema import arrow_schema
 from ray_tune.examples import allowed, encoded, read
 from ray_tune.models import MODELS
 from ray_tune.models.model import Model, Split

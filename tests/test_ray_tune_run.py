@@ -22,8 +22,9 @@ from jobs.contracts.delivery import TRAININGS
 from jobs.contracts.derived import EXAMPLES
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.lake.address import Address
-from jobs.lake.arrow import ArrowLake, arrow_schema, conform
+from jobs.lake.arrow import ArrowLake
 from jobs.lake.commit import Note
+from jobs.lake.schema import arrow_schema, conform
 from ray_tune import ledger, registry
 from ray_tune.assess import assess
 from ray_tune.examples import encoded, read

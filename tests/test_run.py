@@ -14,8 +14,8 @@ from pyspark.sql import functions as F
 from jobs.contracts.operations import QUARANTINE, VERDICTS
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.fingerprint import _reach, code_of, fingerprint
-from jobs.lake.arrow import arrow_schema
 from jobs.lake.commit import Note
+from jobs.lake.schema import arrow_schema
 from jobs.run import NOTHING, PUBLISHED, Job, Read, days, guarded, run, stale
 from validation.contract import Column, Purpose, Rule, Table
 from validation.verdict import HeldBack, OvertoneError, WrongUse

@@ -19,7 +19,8 @@ from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.features import USER
 from jobs.features.rhythm import DAYPARTS, DEVICE_GROUPS
 from jobs.lake.address import Address
-from jobs.lake.arrow import ArrowLake, arrow_schema
+from jobs.lake.arrow import ArrowLake
+from jobs.lake.schema import arrow_schema
 from jobs.run import NOTHING, PUBLISHED, run
 from ray_tune.calibrate import Calibrator
 from ray_tune.models.response import RESPONSE

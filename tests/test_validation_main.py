@@ -12,8 +12,9 @@ from batches import DAY, batch, good_rows
 from jobs.catalogue import TABLES
 from jobs.contracts.operations import VERDICTS
 from jobs.lake.address import Address
-from jobs.lake.arrow import ArrowLake, arrow_schema
+from jobs.lake.arrow import ArrowLake
 from jobs.lake.commit import Note
+from jobs.lake.schema import arrow_schema
 from validation.__main__ import main
 
 if TYPE_CHECKING:
