@@ -142,9 +142,9 @@ def _explained(source: Source, user: str | None) -> Iterator[None]:
     try:
         yield
     except HeldBack as held:
-        if user or not source.needs_user or "null_listener" not in str(held):
+        if user or not source.needs_user or "null_listener" not in held.refused:
             raise
-        raise HeldBack(f"{held}; where files do not say whose listening it is, --user NAME does") from held
+        raise HeldBack(f"{held}; where files do not say whose listening it is, --user NAME does", held.refused) from held
 
 
 def _new(source: Source, taken: Sequence[Taken], known: Collection[tuple[str, str]]) -> list[tuple[Feed, list[Taken]]]:

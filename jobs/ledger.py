@@ -49,7 +49,8 @@ def _committed(lake: ArrowLake, table: Table) -> list[dict[str, Any]]:
     for commit in lake.history(table):
         about = {"target": table.name, "run": commit.note.run, "ingested_at": commit.at}
         for key, text in commit.note.published.items():
-            if key.startswith(FILE):
+            # Before commits told the counts they told the run: the ledger alone has those files.
+            if key.startswith(FILE) and text.startswith("["):
                 source, name, *counts = json.loads(text)
                 rows.append(about | {"source": source} | _counted(key.removeprefix(FILE), name, Count(*counts)))
     return rows

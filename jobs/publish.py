@@ -85,7 +85,7 @@ def finish(lake: SparkLake, batch: Batch, staged: str, replace: Collection[Mappi
     quarantine(lake, batch, staged, refused)
     if not verdict.success:
         why = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(refused.items(), key=lambda item: -item[1])) or "none"
-        raise HeldBack(f"{verdict.sentence()} ({batch.span}; rows refused: {why}; overtone tables {table.name} shows the rules)")
+        raise HeldBack(f"{verdict.sentence()} ({batch.span}; rows refused: {why}; overtone tables {table.name} shows the rules)", refused)
     partitions = _partitions(batch) if replace is None else replace
     version = arrow.adopt(table, f"{staged}/lane={OK}", partitions, Note(batch.run, batch.published), batch.base)
     arrow.discard(table, f"{staged}/lane={REFUSED}")

@@ -97,11 +97,6 @@ def known(catalogue: DataFrame) -> DataFrame:
     return each.groupBy("clue").agg(F.min_by("track", "order").alias("track"))
 
 
-def match_rate(resolved: DataFrame) -> DataFrame:
-    """Count tracks by feed and by what matched them."""
-    return resolved.groupBy("feed", "matched_by").agg(F.count("*").alias("tracks"))
-
-
 def _clues() -> str:
     structs = ", ".join(f"named_struct('rank', {rank}, 'value', {CLUES[kind]})" for rank, kind in enumerate(KINDS))
     return f"filter(array({structs}), c -> c.value IS NOT NULL AND c.value <> '')"

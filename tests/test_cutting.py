@@ -209,6 +209,17 @@ def test_the_mark_some_programs_write_first_is_no_part_of_the_text(file: Path, f
     assert (position, json.loads(line)["id"], damage) == (start.count(b"\n"), "1", None)
 
 
+@FAST
+@given(st.fixed_dictionaries({"title": WORDS, "more": st.lists(st.dictionaries(WORDS, WORDS, max_size=2), max_size=2)}), st.booleans())
+def test_a_line_whose_object_something_follows_is_damaged_and_no_other(tmp_path: Path, row: dict[str, Any], beside_a_bad_one: bool) -> None:
+    """Spark reads the first of two records that lost their line break, and says nothing; braces within the object are no end."""
+    whole = json.dumps(row)
+    after = [whole + blank + rest for blank in ("", " ", "\t", "  ") for rest in (whole, "x}", "x", '"x": 1}', "[1]")]
+    bad = [b"\xff"] if beside_a_bad_one else []  # then the block is cut line by line
+    found = cut(tmp_path / "f", LINES, b"\n".join([*bad, *(line.encode() for line in (whole, *after))]))
+    assert [damage for _, line, damage in found if line in (whole, *after)] == [None] + ["broken_json"] * len(after)
+
+
 @pytest.mark.parametrize("size", [LIMIT + 1, CHUNK + 5, 2 * CHUNK + LIMIT])
 def test_a_line_that_is_too_long_costs_itself_and_shows_its_beginning(file: Path, size: int) -> None:
     found = cut(file, LINES, b'{"id": 0}\n' + b"x" * size + b'\n\n{"id": 3}')

@@ -10,6 +10,10 @@ OvertoneError            exit 1
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class OvertoneError(Exception):
@@ -25,9 +29,13 @@ class WrongUse(OvertoneError):
 
 
 class HeldBack(OvertoneError):
-    """A batch broke its table's contract; nothing of it was published."""
+    """A batch broke its table's contract; nothing of it was published. `refused` counts its bad rows by reason."""
 
     exit_code = 3
+
+    def __init__(self, message: str, refused: Mapping[str, int] | None = None) -> None:
+        super().__init__(message)
+        self.refused = dict(refused or {})
 
 
 class Refused(OvertoneError):

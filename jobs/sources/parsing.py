@@ -33,8 +33,6 @@ class Taking:
 
 OPTIONS = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": "corrupt", "allowNonNumericNumbers": "false"}
 NAN = r"[:\[,]\s*-?(NaN|Infinity)"
-TEXT = r'"(?:[^"\\]|\\.)*+"'  # possessive: what may be given back is kept on Java's stack
-AFTER = r"\}\s*[^\s,}\]]"  # behind the end of an object, what none may have behind it
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # no feed is older: clocks that were never set say 1970
 
 
@@ -126,21 +124,11 @@ def _reason(feed: Feed, *, named: bool) -> Column:
     """Say why a record cannot become a row; judged on the record itself."""
     broken = F.when(F.col("line").rlike(NAN), "nan").otherwise(F.coalesce(_wrong_type(feed), F.lit("broken_json")))
     reason = F.when(F.col("damage").isNotNull(), F.col("damage")).when(F.col("corrupt").isNotNull(), broken)
-    reason = reason.when(_goes_on(), "broken_json")
     if feed.listener and not named:
         reason = reason.when(_listener(feed).isNull(), "null_listener")
     for name, condition in feed.checks:
         reason = reason.when(F.expr(condition), name)
     return reason
-
-
-def _goes_on() -> Column:
-    """Say whether anything follows the object in its line: Spark reads the first of two records that lost their line break, and no more."""
-    # Few lines look like it: only these are worth the expressions.
-    early = ~F.endswith(F.rtrim("line"), F.lit("}"))
-    for start in ("}{", " {", "\t{"):
-        early = early | F.contains("line", F.lit(start))
-    return early & F.col("line").rlike(AFTER) & F.regexp_replace("line", TEXT, "").rlike(AFTER)
 
 
 def _late_reason(feed: Feed, clock: datetime) -> Column:

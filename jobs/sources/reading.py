@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from jobs.sources.chunks import Truncated, blocks, chunks
 from jobs.sources.delimited import comma_separated, tab_separated
 from jobs.sources.documents import elements
-from jobs.sources.records import HEAD, LIMIT, Record, damaged, judged
+from jobs.sources.records import HEAD, LIMIT, Record, damaged, goes_on, judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,12 +70,27 @@ def _cut(block: bytes, name: str, position: int) -> Iterator[pa.RecordBatch]:
     except pa.ArrowInvalid:
         lines = None
     if lines is None or (pc.max(pc.binary_length(lines)).as_py() or 0) > LIMIT:
-        yield _batch(name, [judged(position + n, raw) for n, raw in enumerate(block.split(b"\n")) if raw.strip()])
+        yield _batch(name, [_line(position + n, raw) for n, raw in enumerate(block.split(b"\n")) if raw.strip()])
         return
     places = pa.array(range(position, position + len(lines)), pa.int64())
     full = pc.greater(pc.binary_length(pc.utf8_trim_whitespace(lines)), 0)
-    columns = [pa.array([name] * len(lines)), places, lines, pa.nulls(len(lines), pa.string())]
+    columns = [pa.array([name] * len(lines)), places, lines, _glued(lines)]
     yield from pa.table(columns, schema=SCHEMA).filter(full).to_batches()
+
+
+def _line(position: int, raw: bytes) -> Record:
+    record = judged(position, raw)
+    return damaged(position, raw, "broken_json") if record[2] is None and goes_on(record[1]) else record
+
+
+def _glued(lines: pa.StringArray) -> pa.Array:
+    """Say of each line whether anything follows its object: of two records that lost their line break Spark reads the first alone."""
+    damage = np.full(len(lines), None, dtype=object)
+    # One brace, at the line's end, is the rule: only the others are worth reading twice.
+    usual = pc.and_(pc.equal(pc.count_substring(lines, "}"), 1), pc.ends_with(pc.utf8_rtrim_whitespace(lines), "}"))
+    for n in np.flatnonzero(~usual.to_numpy(zero_copy_only=False)):
+        damage[n] = "broken_json" if goes_on(lines[n].as_py()) else None
+    return pa.array(damage, pa.string())
 
 
 def _parquet(path: str, form: Form) -> Iterator[Record]:  # noqa: ARG001

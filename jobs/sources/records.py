@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 Record = tuple[int, str, str | None]
 LIMIT = 1 << 20  # bytes a record may have
 HEAD = 4_096  # characters of a damaged record that are kept
+TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+AFTER = re.compile(r"\}\s*[^\s,}\]]")  # behind the end of an object, what none may have behind it
+
+
+def goes_on(line: str) -> bool:
+    """Say whether something that is no part of it follows an object."""
+    return AFTER.search(line) is not None and AFTER.search(TEXT.sub("", line)) is not None
 
 
 def judged(position: int, raw: bytes) -> Record:

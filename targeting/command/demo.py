@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.contracts.delivery import APPROVALS, TRAININGS
+from jobs.contracts.events import PLAYS
 from jobs.lake.address import VARIABLE, Address
+from jobs.sources import SOURCES
 from targeting.campaigns import load
 from targeting.command import place
 from targeting.command.day import CAMPAIGNS, Progress, execute, with_events
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 HELP = "run everything once on a known-truth world, or on a real feed"
 EXAMPLE = "overtone demo --source eventsim --input ./feed"
 WORLD = "world"
-FEEDS = ("eventsim", "listenbrainz", "lastfm", "spotify")  # forms of a real feed that holds plays
+# Forms of a real feed: it holds plays and leaves it to the operator to vouch for consent.
+FEEDS = tuple(name for name, one in SOURCES.items() if not one.states_consent and any(feed.table == PLAYS for feed in one.feeds))
 REVIEWER = "demo-reviewer"
 FIRST_DAY = date(2026, 10, 1)
 RECENT = 120  # days of a real feed, which may span decades: the longest window, and a month of days that have it whole
@@ -149,9 +152,8 @@ def _intake(setting: Setting, lake: SparkLake) -> tuple[Stage, ...]:
 
     def ingest(_: Day) -> Done:
         from jobs.ingest import ingest as take_in
-        from jobs.sources import SOURCES
 
-        user = "demo-listener" if name in SOURCES and SOURCES[name].needs_user else None
+        user = "demo-listener" if SOURCES[name].needs_user else None
         report = take_in(lake, name, [setting.inputs], basis=setting.basis, clock=setting.clock, user=user)
         skipped = "".join(f"\n        {one.sentence}" for one in report.skipped)
         return Done(report.sentence + skipped, report.changed, report.kept)
