@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 PACKAGES = frozenset({"validation", "jobs", "ray_tune", "targeting"})
 LENGTH = 16
@@ -37,6 +38,15 @@ def code_of(module: str) -> str:
     for name in sorted(sources):
         digest.update(name.encode() + hashlib.sha256(sources[name]).digest())
     return digest.hexdigest()[:LENGTH]
+
+
+def home(function: Callable[..., object]) -> str:
+    """Return the name of the module that holds a job's function.
+
+    Python calls a script that is run by its path `__main__`, whichever it is; its file says which job it is.
+    """
+    module = function.__module__
+    return module if module != "__main__" else f"jobs.{Path(inspect.getfile(function)).stem}"
 
 
 def arguments(args: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from jobs.contracts.silver import SILVER_LISTENERS
-from jobs.fingerprint import arguments, code_of, fingerprint
+from jobs.fingerprint import arguments, code_of, fingerprint, home
 from jobs.lake.address import Address
 from jobs.lake.commit import stamp
 from validation.contract import Purpose, Table
@@ -109,7 +109,7 @@ def targets(job: Job, asked: Sequence[date]) -> Dates:
 
 def fingerprints(job: Job, lake: ArrowLake, dates: Sequence[date]) -> dict[date, str]:
     """Return what each date depends on; dates for which no input exists at all are left out."""
-    fixed = (job.writes.name, job.writes.ddl, arguments(job.args), code_of(job.build.__module__))
+    fixed = (job.writes.name, job.writes.ddl, arguments(job.args), code_of(home(job.build)))
     stored = {read.table.name: lake.files(read.table) for read in job.inputs}
     found: dict[date, str] = {}
     for day in dates:

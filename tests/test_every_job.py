@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import runpy
 from datetime import date
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jobs.catalogue import TABLES
+from jobs.fingerprint import code_of, home
 from targeting.command.stages import JOBS
 
 if TYPE_CHECKING:
@@ -38,6 +41,17 @@ def test_it_says_how_to_run_it_and_what_a_row_is(name: str) -> None:
     assert module.__doc__
     assert module.__doc__.startswith(f"{job(name).writes.name}: one ")
     assert f"spark-submit jobs/{name}.py --date" in module.__doc__
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_script_depends_on_the_same_code_as_the_module(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else `spark-submit` would publish anew what `overtone day` published, and would not see that the code has changed."""
+    run: list[Job] = []
+    monkeypatch.setattr("jobs.run.main", run.append)
+    runpy.run_path(str(Path(__file__).parent.parent / f"jobs/{name}.py"), run_name="__main__")
+    assert run[0].build.__module__ == "__main__"
+    assert home(run[0].build) == home(job(name).build) == f"jobs.{name}"
+    assert code_of(f"jobs.{name}") != code_of("jobs.no_such_job")
 
 
 @pytest.mark.parametrize("name", JOBS)
