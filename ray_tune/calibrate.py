@@ -15,6 +15,7 @@ from validation.verdict import OvertoneError
 Floats = NDArray[np.float64]
 KINDS = ("platt", "isotonic")
 SPREAD = 1.0  # prior standard deviation of Platt's two parameters around the identity
+DOUBT = 9.21  # twice the gain in log-likelihood from which the identity is given up: 1 % of chi-squared with two degrees of freedom
 FLATTEST = 0.01  # a slope of zero or below would throw the ranking away
 STEPS, CLOSE = 100, 1e-10  # of Newton's method
 
@@ -52,21 +53,29 @@ class Calibrator:
         return cls(record["kind"], tuple(record["x"]), tuple(record["y"]))
 
 
+IDENTITY = Calibrator("platt", (), (0.0, 1.0))
+
+
 def fit(raw: Floats, labels: Floats, isotonic_from: int) -> Calibrator:
     """Learn the map from log-odds and labels of 0 and 1.
 
     Isotonic regression follows any shape but needs many positives; below `isotonic_from` of them two parameters are all
-    that the data carry (Niculescu-Mizil and Caruana 2005, section 5).
+    that the data carry (Niculescu-Mizil and Caruana 2005, section 5). Even those add more noise than they take away where
+    the log-odds are right already: what later days do not contradict stands as it is.
     """
-    return isotonic(raw, labels) if labels.sum() >= isotonic_from else platt(raw, labels)
+    if labels.sum() >= isotonic_from:
+        return isotonic(raw, labels)
+    found = platt(raw, labels)
+    gain = _likelihood(found, raw, labels) - _likelihood(IDENTITY, raw, labels)
+    return found if 2 * gain > DOUBT else IDENTITY
 
 
 def platt(raw: Floats, labels: Floats) -> Calibrator:
     """Fit sigmoid(a + b x) by Newton's method under a weak normal prior on (a, b) around (0, 1); b is kept positive."""
-    found = _newton(np.column_stack([np.ones_like(raw), raw]), labels, np.array([0.0, 1.0]), np.zeros(len(raw)))
+    found = newton(np.column_stack([np.ones_like(raw), raw]), labels, np.array([0.0, 1.0]), np.zeros(len(raw)))
     if found[1] >= FLATTEST:
         return Calibrator("platt", (), (float(found[0]), float(found[1])))
-    level = _newton(np.ones((len(raw), 1)), labels, np.zeros(1), FLATTEST * raw)
+    level = newton(np.ones((len(raw), 1)), labels, np.zeros(1), FLATTEST * raw)
     return Calibrator("platt", (), (float(level[0]), FLATTEST))
 
 
@@ -83,16 +92,19 @@ def isotonic(raw: Floats, labels: Floats) -> Calibrator:
     return Calibrator("isotonic", tuple(map(float, middle)), tuple(map(float, y)))
 
 
-def _newton(design: Floats, labels: Floats, centre: Floats, offset: Floats) -> Floats:
+def newton(design: Floats, labels: Floats, centre: Floats, offset: Floats, spread: float | Floats = SPREAD) -> Floats:
+    """Return the likeliest coefficients of a logistic regression under normal priors: mean `centre`, standard deviation `spread`."""
+    prior = np.broadcast_to(1.0 / np.square(spread), centre.shape)
+
     def worth(at: Floats) -> float:
         odds = design @ at + offset
-        return float(labels @ odds - np.logaddexp(0, odds).sum() - ((at - centre) ** 2).sum() / (2 * SPREAD**2))
+        return float(labels @ odds - np.logaddexp(0, odds).sum() - (prior * (at - centre) ** 2).sum() / 2)
 
     at, best = centre.copy(), worth(centre)
     for _ in range(STEPS):
         p = _sigmoid(design @ at + offset)
-        slope = design.T @ (labels - p) - (at - centre) / SPREAD**2
-        curve = (design * (p * (1 - p))[:, None]).T @ design + np.eye(len(at)) / SPREAD**2
+        slope = design.T @ (labels - p) - prior * (at - centre)
+        curve = (design * (p * (1 - p))[:, None]).T @ design + np.diag(prior)
         step = np.linalg.solve(curve, slope)
         # Far from the goal the curve is nearly flat and a whole step overshoots.
         while worth(at + step) < best and np.abs(step).max() > CLOSE:
@@ -101,6 +113,12 @@ def _newton(design: Floats, labels: Floats, centre: Floats, offset: Floats) -> F
             break
         at, best = at + step, worth(at + step)
     return at
+
+
+def _likelihood(line: Calibrator, raw: Floats, labels: Floats) -> float:
+    intercept, slope = line.y
+    odds = intercept + slope * raw
+    return float(labels @ odds - np.logaddexp(0, odds).sum())
 
 
 def _sigmoid(x: Floats) -> Floats:

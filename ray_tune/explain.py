@@ -27,7 +27,7 @@ INK, MARK = "#1f3b57", "#c8553d"
 
 @dataclass(frozen=True)
 class Driver:
-    """How far one input moves the log-odds: mean absolute SHAP value. `direction` is the rank correlation of value and effect.
+    """How far one input moves the log-odds: mean absolute contribution. `direction` is the rank correlation of value and effect.
 
     It is None for categories, whose codes have no order, and where nothing varies.
     """
@@ -38,10 +38,13 @@ class Driver:
 
 
 def drivers(scorer: Scorer, frame: pa.Table, rng: np.random.Generator) -> tuple[Driver, ...]:
-    """Return every input, the strongest first, by TreeSHAP (Lundberg et al. 2020) over at most 2,000 rows drawn from the frame."""
+    """Return every input, the strongest first, over at most 2,000 rows drawn from the frame.
+
+    What an input contributes is its main effect and its TreeSHAP value (Lundberg et al. 2020).
+    """
     rows = np.sort(rng.permutation(frame.num_rows)[:ROWS])
     matrix = encode(frame.take(rows), scorer.features, scorer.categories)
-    effects = np.asarray(scorer.native.predict(matrix, pred_contrib=True, num_threads=1))[:, :-1]
+    effects = scorer.contributions(matrix, threads=1)
     found = [
         Driver(name, float(np.abs(effects[:, n]).mean()), None if name in scorer.categories else _direction(matrix[:, n], effects[:, n]))
         for n, name in enumerate(scorer.features)

@@ -1,4 +1,4 @@
-"""A trained model as it serves: booster, lists of known categories and calibrator in one value, text all through.
+"""A trained model as it serves: booster, main effects, lists of known categories and calibrator in one value, text all through.
 
     scorer = registry.champion(lake, "response")
     probabilities = scorer.score(frame)          # pyarrow or pandas; columns in any order
@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ray_tune.calibrate import Calibrator
+from ray_tune.effects import Effects
 from validation.contract import did_you_mean
 from validation.verdict import WrongUse
 
@@ -48,6 +49,7 @@ class Scorer:
     categories: dict[str, list[str]]
     calibrator: Calibrator
     booster: str
+    effects: Effects = Effects()
 
     def score(self, frame: pa.Table | pd.DataFrame, threads: int = 0) -> Floats:
         """Return calibrated probabilities of shape (rows,); a missing column raises `WrongUse`.
@@ -57,10 +59,16 @@ class Scorer:
         return self.calibrator(self.raw(encode(frame, self.features, self.categories), threads))
 
     def raw(self, matrix: Matrix, threads: int = 0) -> Floats:
-        """Return the booster's log-odds of shape (rows,) for an encoded matrix."""
+        """Return log-odds of shape (rows,) for an encoded matrix: the main effects and what the trees add to them."""
         if not len(matrix):
             return np.empty(0)
-        return np.asarray(self.native.predict(matrix, raw_score=True, num_threads=threads), dtype=np.float64)
+        trees = np.asarray(self.native.predict(matrix, raw_score=True, num_threads=threads), dtype=np.float64)
+        return np.asarray(self.effects(matrix) + trees)
+
+    def contributions(self, matrix: Matrix, threads: int = 0) -> Floats:
+        """Return what each input adds to the log-odds, shape (rows, features): its main effect and its SHAP value of the trees."""
+        trees = np.asarray(self.native.predict(matrix, pred_contrib=True, num_threads=threads))
+        return np.asarray(self.effects.each(matrix) + trees[:, :-1])
 
     @cached_property
     def native(self) -> lgb.Booster:
@@ -76,7 +84,8 @@ class Scorer:
         """Read what `to_json` wrote."""
         raw = json.loads(text)
         calibrator = Calibrator.of(raw["calibrator"])
-        return cls(raw["model"], raw["version"], tuple(raw["features"]), raw["categories"], calibrator, raw["booster"])
+        effects = Effects.of(raw["effects"])
+        return cls(raw["model"], raw["version"], tuple(raw["features"]), raw["categories"], calibrator, raw["booster"], effects)
 
     def save(self, folder: Path) -> None:
         """Write two text files: LightGBM's native format, and the rest as JSON."""
@@ -93,7 +102,7 @@ class Scorer:
 
     def _rest(self) -> dict[str, Any]:
         names = {"model": self.model, "version": self.version, "features": list(self.features)}
-        return names | {"categories": self.categories, "calibrator": self.calibrator.record()}
+        return names | {"categories": self.categories, "calibrator": self.calibrator.record(), "effects": self.effects.record()}
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         return Scorer.from_json, (self.to_json(),)

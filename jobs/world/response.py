@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jobs.world.preset import World
 
 CATEGORY_LOGITS = np.array([0.0, 0.15, -0.1, 0.1, 0.3, 0.2, -0.1, -0.45])
-BASE = -3.85
+BASE = -3.2  # about one ad in 25 is answered: enough for a month of a small world to tell a lowest decile of chances
 # What draws a listener to a category: trait -> change of log-odds for a standard deviation of it.
 APPETITES: dict[str, dict[str, float]] = {
     "auto": {"rock": 0.45, "car": 0.50},
@@ -46,7 +46,7 @@ WHIM_CATEGORY, WHIM_LISTENER, WHIM_CREATIVE, WHIM_DAY = 0.65, 0.30, 0.30, 0.30  
 WHIM = float(np.sqrt(WHIM_CATEGORY**2 + WHIM_LISTENER**2 + WHIM_CREATIVE**2 + WHIM_DAY**2))
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
 LATE_CLICK = 0.04  # chance of a click after the half hour that counts, as a share of the chance of one within
-NO_SIGNAL = 0.025  # everybody's chance of a click in a world without signal
+NO_SIGNAL = 0.04  # everybody's chance of a click in a world without signal
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,8 @@ class Model:
     """A binary response model.
 
     `features` are read as numbers, `categories` as text with a list of known values. `fixed` are LightGBM parameters that
-    hold in every trial. Rounds are boosted up to `rounds`, measured every `report_every`. Platt's two parameters
-    calibrate it, isotonic regression from `isotonic_from` positive examples on.
+    hold in every trial. Rounds are boosted on top of the main effects up to `rounds`, measured every `report_every`. Platt's
+    two parameters calibrate it, isotonic regression from `isotonic_from` positive examples on.
     """
 
     name: str

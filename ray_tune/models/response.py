@@ -17,6 +17,7 @@ RESPONSE = Model(
     # Clicks are rare: few bins and smoothed leaves lose nothing and halve the time of a round.
     fixed={
         "objective": "binary",
+        "boost_from_average": False,  # the main effects know the base rate
         "max_bin": 63,
         "bin_construct_sample_cnt": 50_000,
         "bagging_fraction": 0.8,
@@ -30,8 +31,8 @@ RESPONSE = Model(
         "force_row_wise": True,
     },
     space=(
-        Range("learning_rate", 0.03, 0.15, 0.06, log=True),
-        Range("num_leaves", 6, 48, 15, log=True, integer=True),
+        Range("learning_rate", 0.02, 0.12, 0.04, log=True),
+        Range("num_leaves", 4, 32, 8, log=True, integer=True),
         Range("min_data_in_leaf", 100, 2000, 400, log=True, integer=True),
         Range("feature_fraction", 0.3, 0.9, 0.6),
         Range("lambda_l2", 1.0, 50.0, 10.0, log=True),
