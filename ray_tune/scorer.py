@@ -84,7 +84,8 @@ class Scorer:
         """Read what `to_json` wrote."""
         raw = json.loads(text)
         calibrator = Calibrator.of(raw["calibrator"])
-        effects = Effects.of(raw["effects"])
+        # A version registered before there were main effects has none.
+        effects = Effects.of(raw["effects"]) if "effects" in raw else Effects()
         return cls(raw["model"], raw["version"], tuple(raw["features"]), raw["categories"], calibrator, raw["booster"], effects)
 
     def save(self, folder: Path) -> None:

@@ -92,4 +92,6 @@ def test_a_scorer_adds_the_trees_and_every_input_says_its_part() -> None:
     expected = booster.predict(matrix, pred_contrib=True)[:, -1]
     assert scorer.contributions(matrix, 1).sum(axis=1) + base.intercept + expected == pytest.approx(raw)
     assert Scorer.from_json(scorer.to_json()) == scorer
+    older = {name: value for name, value in json.loads(scorer.to_json()).items() if name != "effects"}
+    assert Scorer.from_json(json.dumps(older)) == replace(scorer, effects=Effects())
     assert replace(scorer, effects=Effects()).raw(matrix, 1) == pytest.approx(booster.predict(matrix, raw_score=True))
