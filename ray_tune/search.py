@@ -31,12 +31,13 @@ from ray import tune
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from ray_tune.train import boost
+from ray_tune.train import boost, main_effects
 from validation.verdict import OvertoneError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ray_tune.effects import Effects
     from ray_tune.examples import Encoded
     from ray_tune.models.model import Model, Setting
 
@@ -59,7 +60,7 @@ class Trial:
 def search(model: Model, data: Encoded, trials: int, seed: int, cpus: int) -> tuple[Trial, ...]:
     """Try `trials` sets of parameters, `cpus` at a time, and return them best first."""
     with cluster(cpus, data) as scratch:
-        trainable = tune.with_parameters(trial, model=model, data=data, seed=seed)
+        trainable = tune.with_parameters(trial, model=model, data=data, base=main_effects(model, data, data.train), seed=seed)
         found = tune.Tuner(
             tune.with_resources(trainable, {"cpu": 1}),
             param_space=None,
@@ -80,9 +81,9 @@ def search(model: Model, data: Encoded, trials: int, seed: int, cpus: int) -> tu
     return tuple(sorted(done, key=lambda one: one.auc, reverse=True))
 
 
-def trial(config: Mapping[str, Setting], model: Model, data: Encoded, seed: int) -> None:
+def trial(config: Mapping[str, Setting], model: Model, data: Encoded, base: Effects, seed: int) -> None:
     """Train with one set of parameters; runs in a process of Ray's."""
-    boost(model, config, data, lambda rounds, auc: tune.report({METRIC: auc, ROUNDS: rounds}), seed)
+    boost(model, config, data, base, lambda rounds, auc: tune.report({METRIC: auc, ROUNDS: rounds}), seed)
 
 
 def sampler(model: Model, trials: int, seed: int) -> OptunaSearch:

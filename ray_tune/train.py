@@ -17,16 +17,19 @@ from ray_tune.scorer import Scorer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ray_tune.effects import Effects
     from ray_tune.examples import Encoded
     from ray_tune.models.model import Model, Setting
 
 Report = Callable[[int, float], None]
 
 
-def boost(model: Model, params: Mapping[str, Setting], data: Encoded, report: Report, seed: int, threads: int = 1) -> None:
-    """Boost on the train part; every `report_every` rounds call `report(rounds, auc)` with the ranking of the valid part."""
-    settings = parameters(model, params, seed, threads) | {"metric": "auc"}
-    base = effects.fit(data.train.matrix, data.train.labels, sizes(model, data))
+def boost(model: Model, params: Mapping[str, Setting], data: Encoded, base: Effects, report: Report, seed: int) -> None:
+    """Boost on the train part from its main effects, on one processor.
+
+    Every `report_every` rounds it calls `report(rounds, auc)` with the ranking of the valid part.
+    """
+    settings = parameters(model, params, seed, threads=1) | {"metric": "auc"}
     learnt = dataset(model, data.train, settings, base)
     begins = base(data.valid.matrix)
     watched = lgb.Dataset(data.valid.matrix, data.valid.labels, reference=learnt, init_score=begins, params=settings)
@@ -48,7 +51,7 @@ def fit(model: Model, params: Mapping[str, Setting], rounds: int, data: Encoded,
     early = joined(data.train, data.valid)
 
     def boosted(part: Part, calibrator: Calibrator) -> Scorer:
-        base = effects.fit(part.matrix, part.labels, sizes(model, data))
+        base = main_effects(model, data, part)
         booster = lgb.train(settings, dataset(model, part, settings, base), rounds)
         return Scorer(model.name, "", model.columns, data.categories, calibrator, booster.model_to_string(), base)
 
@@ -61,12 +64,12 @@ def joined(*parts: Part) -> Part:
     return Part(np.concatenate([part.matrix for part in parts]), np.concatenate([part.labels for part in parts]))
 
 
-def sizes(model: Model, data: Encoded) -> list[int]:
-    """Return how many categories each input has; 0 says that it is a number."""
-    return [len(data.categories.get(name, ())) for name in model.columns]
+def main_effects(model: Model, data: Encoded, part: Part) -> Effects:
+    """Return the main effects of the model's inputs on a part's labels."""
+    return effects.fit(part.matrix, part.labels, [len(data.categories.get(name, ())) for name in model.columns])
 
 
-def dataset(model: Model, part: Part, settings: Mapping[str, Setting], base: effects.Effects) -> lgb.Dataset:
+def dataset(model: Model, part: Part, settings: Mapping[str, Setting], base: Effects) -> lgb.Dataset:
     """Return LightGBM's binned form of a part, each row starting from its main effects."""
     places = [model.columns.index(name) for name in model.categories]
     names = list(model.columns)

@@ -32,7 +32,7 @@ from ray_tune.models import MODELS
 from ray_tune.order import ADOPTED, NOTHING, SKIPPED, TRAINED, Order, Training
 from ray_tune.run import identity, train, train_response
 from ray_tune.search import end, mark, room, sweep
-from ray_tune.train import fit
+from ray_tune.train import fit, joined, main_effects
 from validation.verdict import Refused
 
 if TYPE_CHECKING:
@@ -291,6 +291,25 @@ def test_equal_examples_give_an_equal_scorer_whatever_their_files_and_the_thread
         scores.append(fit(SMALL, params, 20, data, seed=3, threads=threads).score(examples.frame))
     assert (scores[0] == scores[1]).all()
     assert (scores[0] == scores[2]).all()
+
+
+def test_trees_start_from_the_main_effects_of_all_days_before_the_test(tmp_path: Path) -> None:
+    """Trees that did not know of them would learn the same again, and the sum of both would promise far too much or too little."""
+    examples = read(world(tmp_path), SMALL, AS_OF)
+    parts = SMALL.split.cut(examples.dates)
+    data = encoded(examples, SMALL, parts)
+    params = {"learning_rate": 0.06, "num_leaves": 6, "min_data_in_leaf": 50, "feature_fraction": 0.6, "lambda_l2": 1.0}
+    made = fit(SMALL, params, 40, data, seed=3, threads=1)
+    learnt = joined(data.train, data.valid, data.calibrate)
+    assert made.effects == main_effects(SMALL, data, learnt) != main_effects(SMALL, data, joined(data.train, data.valid))
+    odds = made.raw(learnt.matrix, 1)
+    assert (1 / (1 + np.exp(-odds))).mean() == pytest.approx(learnt.labels.mean(), rel=0.02)
+    alone = made.effects(learnt.matrix)
+    assert log_loss(odds, learnt.labels) < log_loss(alone, learnt.labels), "the trees add to what the main effects say"
+
+
+def log_loss(odds: np.ndarray, labels: np.ndarray) -> float:
+    return float((np.logaddexp(0, odds) - labels * odds).mean())
 
 
 def test_without_signal_the_gate_refuses(tmp_path: Path) -> None:
