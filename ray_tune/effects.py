@@ -8,6 +8,7 @@ McCullagh and Nelder 1989, section 6.3.)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +32,8 @@ class Effects:
     """Log-odds that add up over the inputs: none by default.
 
     `numbers` holds, by the input's place, centre, spread and weight of its signed logarithm; `categories`, by place, the
-    weight of each code. What is missing, or was not known in training, adds nothing.
+    weight of each code. Both are told from their mean over the rows learnt from: what is missing, or was not known then,
+    adds nothing.
     """
 
     intercept: float = 0.0
@@ -80,10 +82,16 @@ def fit(matrix: Matrix, labels: Floats, sizes: Sequence[int]) -> Effects:
     spreads = np.r_[LEVEL, np.full(len(numbers), NUMBER), np.full(design.shape[1] - 1 - len(numbers), CATEGORY)]
     weights = newton(design, labels, start, np.zeros(len(matrix)), spreads)
     ends = np.cumsum([1 + len(numbers), *(size for _, size in listed)])
+    # Each category's weights are told from their mean over the rows, as numbers are: what an input adds is then its SHAP value.
+    known = design.sum(axis=0)
+    for first, end in pairwise(ends):
+        middle = weights[first:end] @ known[first:end] / max(known[first:end].sum(), 1.0)
+        weights[first:end] -= middle
+        weights[0] += middle
     return Effects(
         float(weights[0]),
         tuple((*one, float(weight)) for one, weight in zip(numbers, weights[1 : ends[0]], strict=True)),
-        tuple((place, tuple(map(float, weights[end : end + size]))) for (place, size), end in zip(listed, ends[:-1], strict=True)),
+        tuple((place, tuple(map(float, weights[first:end]))) for (place, _), (first, end) in zip(listed, pairwise(ends), strict=True)),
     )
 
 

@@ -27,7 +27,7 @@ INK, MARK = "#1f3b57", "#c8553d"
 
 @dataclass(frozen=True)
 class Driver:
-    """How far one input moves the log-odds: mean absolute contribution. `direction` is the rank correlation of value and effect.
+    """How far one input moves the log-odds: mean absolute SHAP value. `direction` is the rank correlation of value and effect.
 
     It is None for categories, whose codes have no order, and where nothing varies.
     """
@@ -40,7 +40,7 @@ class Driver:
 def drivers(scorer: Scorer, frame: pa.Table, rng: np.random.Generator) -> tuple[Driver, ...]:
     """Return every input, the strongest first, over at most 2,000 rows drawn from the frame.
 
-    What an input contributes is its main effect and its TreeSHAP value (Lundberg et al. 2020).
+    The SHAP value of a sum is the sum of both: the main effect's own (it is told from its mean) and TreeSHAP's (Lundberg et al. 2020).
     """
     rows = np.sort(rng.permutation(frame.num_rows)[:ROWS])
     matrix = encode(frame.take(rows), scorer.features, scorer.categories)

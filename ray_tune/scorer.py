@@ -66,7 +66,7 @@ class Scorer:
         return np.asarray(self.effects(matrix) + trees)
 
     def contributions(self, matrix: Matrix, threads: int = 0) -> Floats:
-        """Return what each input adds to the log-odds, shape (rows, features): its main effect and its SHAP value of the trees."""
+        """Return each input's SHAP value in log-odds, shape (rows, features): its main effect and what the trees add."""
         trees = np.asarray(self.native.predict(matrix, pred_contrib=True, num_threads=threads))
         return np.asarray(self.effects.each(matrix) + trees[:, :-1])
 

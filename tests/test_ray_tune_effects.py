@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ray_tune.calibrate import IDENTITY
-from ray_tune.effects import CATEGORY, NUMBER, REACH, Effects, chosen, fit, standard
+from ray_tune.effects import CATEGORY, LEVEL, NUMBER, REACH, Effects, chosen, fit, standard
 from ray_tune.scorer import Scorer
 
 Floats = NDArray[np.float64]
@@ -46,9 +46,21 @@ def test_it_is_the_summit_of_likelihood_and_prior() -> None:
     found = fit(matrix, labels, SIZES)
     (_, centre, spread, weight), (_, weights) = found.numbers[0], found.categories[0]
     left = labels - 1 / (1 + np.exp(-found(matrix)))
-    assert abs(left.sum()) < 0.1
+    rate = labels.mean()
+    level = found.intercept + np.mean(weights)  # before the weights were told from their mean
+    assert left.sum() == pytest.approx((level - np.log(rate / (1 - rate))) / LEVEL**2, abs=1e-4)
     assert standard(matrix[:, 0], centre, spread) @ left == pytest.approx(weight / NUMBER**2, abs=1e-4)
-    assert chosen(matrix[:, 1], 3).T @ left == pytest.approx(np.array(weights) / CATEGORY**2, abs=1e-4)
+    free = np.array(weights) - np.mean(weights)  # at the summit they add up to 0, as any shift is the intercept's
+    assert chosen(matrix[:, 1], 3).T @ left == pytest.approx(free / CATEGORY**2, abs=2e-3)
+
+
+def test_what_an_input_adds_is_told_from_its_mean_over_the_rows() -> None:
+    """Else a common device would seem to move the log-odds of everybody."""
+    matrix, labels = clicks(20_000, seed=6)
+    matrix[::2, 1] = 2  # by far the most common
+    found = fit(matrix, labels, SIZES)
+    assert np.abs(found.each(matrix).mean(axis=0)).max() < 0.01
+    assert np.abs(found.each(matrix)[:, 1]).mean() > 0.1
 
 
 def test_what_is_missing_unknown_or_constant_adds_nothing() -> None:
