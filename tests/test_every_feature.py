@@ -89,6 +89,15 @@ def test_a_feature_says_what_it_means_and_what_it_may_be_used_for(feature: Featu
     assert feature.purpose is (Purpose.ADS if about_ads else Purpose.CONTENT)
 
 
+@every_feature
+def test_twice_the_listening_doubles_totals_and_leaves_rates(feature: Feature, spark: SparkSession) -> None:
+    def value(times: int) -> float:
+        numbers = {name: times * 10**9 * n for n, name in enumerate(feature.measures, 1)}
+        return float(spark.sql(f"SELECT {feature.sql.format(**numbers)}").first()[0])
+
+    assert value(2) / value(1) == pytest.approx(2 if feature.total else 1, rel=1e-6)
+
+
 def test_names_and_meanings_are_unique() -> None:
     for names in ([m.name for m in MEASURES], [f.name for f in USER], [f.meaning for f in USER], [(f.sql, f.days) for f in USER]):
         assert not [name for name, n in Counter(names).items() if n > 1]

@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.catalogue import TABLES
+from jobs.features import USER
+from jobs.features.feature import WINDOWS
 from ray_tune.metrics import estimates
 from ray_tune.models import MODELS, declaration, model
 from ray_tune.models.model import Model, Range, Split
@@ -40,6 +42,13 @@ def test_it_sees_no_person_and_no_label(one: Model) -> None:
     assert one.label not in one.columns
     assert not [name for name in one.columns if one.examples.by_name[name].identifies]
     assert len(set(one.columns)) == len(one.columns)
+
+
+@every_model
+def test_no_input_tells_how_old_the_log_is(one: Model) -> None:
+    by_name = {feature.name: feature for feature in USER}
+    growing = [name for name in one.features if by_name[name].total and by_name[name].days > min(WINDOWS[1:])]
+    assert not growing, "totals of long windows grow until the log is that old"
 
 
 @every_model

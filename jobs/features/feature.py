@@ -48,6 +48,11 @@ class Feature:
         """Names of the measures that the expression uses, in order of first use."""
         return tuple(dict.fromkeys(NAMES.findall(self.sql)))
 
+    @property
+    def total(self) -> bool:
+        """Whether it sums one measure, and so grows with the window, rather than setting one measure against another."""
+        return len(self.measures) == 1
+
 
 def windowed(
     name: str, dtype: str, sql: str, days: tuple[int, ...], meaning: str, *, purpose: Purpose = Purpose.CONTENT
