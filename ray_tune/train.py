@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import lightgbm as lgb
 import numpy as np
 
 from ray_tune import effects
-from ray_tune.calibrate import IDENTITY, Calibrator
+from ray_tune.calibrate import IDENTITY
 from ray_tune.calibrate import fit as calibrate
 from ray_tune.examples import Part
 from ray_tune.scorer import Scorer
@@ -50,13 +52,15 @@ def fit(model: Model, params: Mapping[str, Setting], rounds: int, data: Encoded,
     settings = parameters(model, params, seed, threads)
     early = joined(data.train, data.valid)
 
-    def boosted(part: Part, calibrator: Calibrator) -> Scorer:
+    def boosted(part: Part) -> Scorer:
         base = main_effects(model, data, part)
         booster = lgb.train(settings, dataset(model, part, settings, base), rounds)
-        return Scorer(model.name, "", model.columns, data.categories, calibrator, booster.model_to_string(), base)
+        return Scorer(model.name, "", model.columns, data.categories, IDENTITY, booster.model_to_string(), base)
 
-    raw = boosted(early, IDENTITY).raw(data.calibrate.matrix, threads)
-    return boosted(joined(early, data.calibrate), calibrate(raw, data.calibrate.labels, model.isotonic_from))
+    with ThreadPoolExecutor(2) as pool:
+        judged, taught = pool.map(boosted, (early, joined(early, data.calibrate)))
+    raw = judged.raw(data.calibrate.matrix, threads)
+    return replace(taught, calibrator=calibrate(raw, data.calibrate.labels, model.isotonic_from))
 
 
 def joined(*parts: Part) -> Part:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from pyspark.ml.clustering import KMeans
+from pyspark import inheritable_thread_target
+from pyspark.ml.clustering import KMeans, KMeansModel
 from pyspark.ml.feature import Imputer, StandardScaler, VectorAssembler
 from pyspark.sql import functions as F
 
@@ -92,6 +94,7 @@ def _of_date(features: DataFrame, day: date) -> DataFrame:
         features.select("listener_id", *numbers)
         .repartitionByRange(rows // PER_PARTITION + 1, "listener_id")
         .sortWithinPartitions("listener_id")
+        .cache()
     )
     known = [name for name, n in ordered.select(*(F.count(name).alias(name) for name in FEATURES)).first().asDict().items() if n]  # type: ignore[union-attr]
     filled = Imputer(inputCols=known, outputCols=[f"{name}_filled" for name in known]).fit(ordered).transform(ordered)
@@ -104,7 +107,10 @@ def _of_date(features: DataFrame, day: date) -> DataFrame:
         .cache()
     )
     k = max(2, min(MOST, rows // EACH))
-    fits = [KMeans(k=k, seed=seed, maxIter=30).fit(points) for seed in SEEDS]
+    # Seeds are tried side by side: an iteration is a small job that waits on the driver more than it computes.
+    threaded = inheritable_thread_target(features.sparkSession)
+    with ThreadPoolExecutor(len(SEEDS)) as pool:
+        fits: list[KMeansModel] = list(pool.map(threaded(lambda seed: KMeans(k=k, seed=seed, maxIter=30).fit(points)), SEEDS))
     best = min(fits, key=lambda fit: fit.summary.trainingCost)
     sizes = sorted(enumerate(best.summary.clusterSizes), key=lambda item: (-item[1], item[0]))
     names = F.create_map(*(F.lit(part) for rank, (number, _) in enumerate(sizes, 1) for part in (number, f"c{rank}")))
