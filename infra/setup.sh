@@ -57,7 +57,7 @@ fi
 # the tests all find Delta there, and nobody has to export anything.
 mkdir -p "$spark/conf"
 {
-  cat infra/spark/spark-defaults.conf
+  if [ "$(uname)" = Linux ]; then cat; else sed 's/ -Djdk.lang.Process.launchMechanism=VFORK//'; fi <infra/spark/spark-defaults.conf
   "$venv/bin/python" - "$jars" <<'PY'
 import sys
 from pathlib import Path
