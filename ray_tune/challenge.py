@@ -64,12 +64,13 @@ def _short(examples: Examples, model: Model) -> str:
 def _train(lake: ArrowLake, order: Order, mark: str, examples: Examples) -> str:
     started, model, rng = datetime.now(UTC), order.model, np.random.default_rng(order.seed)
     parts = model.split.cut(examples.dates)
+    rival = registry.champion(lake, model.name)  # a registry that lost it says so before the search, not after
     data = encoded(examples, model, parts)
     trials = search(model, data, order.trials, order.seed, order.processors)
     # Half the processors: LightGBM's threads wait for each other, and on a shared machine they wait for long.
     scorer = fit(model, trials[0].params, trials[0].rounds, data, order.seed, max(1, order.processors // 2))
     test, base = examples.of(parts.test), float(data.train.labels.mean())
-    found = assess(model, scorer, test, base, registry.champion(lake, model.name), rng)
+    found = assess(model, scorer, test, base, rival, rng)
     sources = tuple(_source(lake, table) for table in (model.examples, SILVER_LISTENERS))
     tags = {"gate": found.gate, "reason": found.reason, "author": order.author, "as_of": str(order.as_of), "fingerprint": mark}
     head = {"model": model.name, **tags, "seed": order.seed, "sources": {one.table: one.version for one in sources}}

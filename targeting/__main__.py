@@ -9,7 +9,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from targeting.command import audience, day, demo, ingest, model, quarantine, status, tables
+from targeting.command import audience, day, demo, doctor, ingest, model, quarantine, status, tables
 from validation.verdict import OvertoneError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ COMMANDS = {
     "audience": audience,
     "model": model,
     "quarantine": quarantine,
+    "doctor": doctor,
 }
 
 EPILOG = (
@@ -65,6 +66,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     text = reply.show(as_json=options.json)
     if text:
         print(text)
+    if reply.exit_code:
+        sys.exit(reply.exit_code)
 
 
 def _leaves(sub: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer in both forms; `data` holds plain JSON values (dates become ISO text)."""
+    """An answer in both forms; `data` holds plain JSON values (dates become ISO text). The process ends with `exit_code`."""
 
     data: object
     text: str
+    exit_code: int = 0
 
     def show(self, *, as_json: bool) -> str:
         """Return what is printed."""
