@@ -212,9 +212,9 @@ def test_what_is_no_service_is_not_asked(name: str, value: str, lake: ArrowLake,
     assert name not in {one.check for one in doctor.examine(lake)}
 
 
-def mended(told: machine.Finding, state: str, *words: str) -> None:
-    assert told.state == state
-    assert all(word in f"{told.found} {told.mend}" for word in words), told
+def says(told: machine.Finding, state: str, *words: str) -> bool:
+    """Whether a finding is of this state and its words hold all of these."""
+    return told.state == state and all(word in f"{told.found} {told.mend}" for word in words)
 
 
 def test_a_key_that_others_may_read_that_is_too_short_or_gone_is_told(
@@ -222,11 +222,11 @@ def test_a_key_that_others_may_read_that_is_too_short_or_gone_is_told(
 ) -> None:
     path = tmp_path / "lake.key"
     path.chmod(0o644)
-    mended(found(lake, "listener key"), machine.WARNING, "others may read it", f"chmod 600 {path}")
+    assert says(found(lake, "listener key"), machine.WARNING, "others may read it", f"chmod 600 {path}")
     path.write_bytes(b"short")
-    mended(found(lake, "listener key"), machine.WRONG, "has 5 bytes")
+    assert says(found(lake, "listener key"), machine.WRONG, "has 5 bytes")
     monkeypatch.setenv(key.VARIABLE, str(tmp_path / "elsewhere"))
-    mended(found(lake, "listener key"), machine.WRONG, "elsewhere is not there", key.VARIABLE)
+    assert says(found(lake, "listener key"), machine.WRONG, "elsewhere is not there", key.VARIABLE)
 
 
 def test_the_key_itself_is_never_shown(lake: ArrowLake, tmp_path: Path) -> None:
@@ -241,4 +241,4 @@ def test_tables_with_a_broken_log_or_lost_files_are_told_and_the_others_looked_a
     lost.unlink()
     (log, *_) = sorted((tmp_path / "lake/segments/user_segments/_delta_log").glob("*.json"))
     log.write_text("{broken")
-    mended(found(lake, "tables"), machine.WRONG, "silver.listeners: 1 of ", lost.name, "segments.user_segments cannot be read")
+    assert says(found(lake, "tables"), machine.WRONG, "silver.listeners: 1 of ", lost.name, "segments.user_segments cannot be read")
