@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from small_lake import filled
 
 from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
@@ -226,3 +229,17 @@ def test_a_lake_lies_where_it_was_put_though_the_path_has_a_space(spark: SparkSe
     assert [path.name for path in tmp_path.iterdir()] == ["my lake"]
     assert lake.arrow.count(PLAYS) == 1
     assert (tmp_path / "my lake/try/plays/run-x/_SUCCESS").exists()
+
+
+def test_a_process_that_reads_and_ends_ends_well(tmp_path: Path) -> None:
+    """Eight times over: where Arrow's threads call Python, about every other such process is aborted as it ends."""
+    filled(ArrowLake(Address.parse(str(tmp_path / "lake"))))
+    reads = (
+        "import sys; from jobs.catalogue import TABLES; from jobs.lake.address import Address; from jobs.lake.arrow import ArrowLake\n"
+        "lake = ArrowLake(Address.parse(sys.argv[1]))\n"
+        "for table in TABLES.values(): lake.read(table)"
+    )
+    ended = [
+        subprocess.run([sys.executable, "-c", reads, str(tmp_path / "lake")], capture_output=True, text=True, check=False) for _ in range(8)
+    ]
+    assert [(one.returncode, one.stderr) for one in ended] == [(0, "")] * 8

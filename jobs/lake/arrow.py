@@ -59,7 +59,9 @@ class ArrowLake:
         if opened.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
             raise OvertoneError(f"{table.name}: column mapping is on; pyarrow would read nulls in silence. Rewrite the table without it.")
         where = None if dates is None else ds.field("date").isin(sorted(dates))
-        stored = opened.to_pyarrow_dataset()
+        # Through delta-rs' own file system Arrow's threads call Python, and one that still does while Python ends aborts the process.
+        system, root = pafs.FileSystem.from_uri(self._uri(table))
+        stored = opened.to_pyarrow_dataset(filesystem=pafs.SubTreeFileSystem(root, system))
         known = [name for name in wanted.names if name in stored.schema.names]
         return conform(stored.to_table(columns=known, filter=where), wanted)
 
