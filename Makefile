@@ -1,6 +1,6 @@
 # Every command there is; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types imports unit truth bench schemas lock clean
+.PHONY: help setup demo test lint types imports unit processes truth bench schemas lock clean
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SOURCE ?= world
 INPUT ?=
@@ -27,7 +27,10 @@ imports: setup ## Check the import contracts
 	@lint-imports
 
 unit: setup ## Run the tests alone
-	@python -m pytest
+	@python -m pytest --ignore=tests/processes
+
+processes: setup ## Run the tests that start and kill real processes: days, executors, workers, clusters, bare machines
+	@python -m pytest tests/processes
 
 truth: setup ## Measure what the pipeline recovers of the known-truth world (NAME= selects) into build/truth.json
 	@PYTHONPATH=tests python tests/truth/run.py $(if $(NAME),--name "$(NAME)")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from jobs.lake.arrow import ArrowLake
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 SEED = 2026
 WORLD = World(seed=5, listeners=250, days=5, first=demo.FIRST_DAY, tracks=600, per_file=250)
 CLOCK = datetime.combine(WORLD.last + timedelta(days=4), datetime.min.time(), UTC)
