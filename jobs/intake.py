@@ -112,7 +112,8 @@ def take(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Taking) ->
         if total.kept + total.quarantined == 0:
             lake.arrow.discard(table, staging.folder)
             return Intake(table.name, run, counts, {}, ())
-        known = {f"{FILE}{one.sha256}": json.dumps([taking.source, one.name, *astuple(counts[one.name])]) for one in files}
+        when = taking.clock.isoformat()
+        known = {f"{FILE}{one.sha256}": json.dumps([taking.source, one.name, *astuple(counts[one.name]), when]) for one in files}
         batch = Batch(table, staging.dates if table.dated else None, run, known, base)
         done = finish(lake, batch, staging.folder, replace=())
     except BaseException:

@@ -7,6 +7,7 @@ that a cut run could not write any more is written by the next one.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -47,12 +48,13 @@ def enter(lake: ArrowLake, taking: Taking, done: Intake, files: Iterable[Taken])
 def _committed(lake: ArrowLake, table: Table) -> list[dict[str, Any]]:
     rows = []
     for commit in lake.history(table):
-        about = {"target": table.name, "run": commit.note.run, "ingested_at": commit.at}
         for key, text in commit.note.published.items():
             # Before commits told the counts they told the run: the ledger alone has those files.
             if key.startswith(FILE) and text.startswith("["):
-                source, name, *counts = json.loads(text)
-                rows.append(about | {"source": source} | _counted(key.removeprefix(FILE), name, Count(*counts)))
+                source, name, kept, quarantined, deduplicated, *when = json.loads(text)
+                about = {"source": source, "target": table.name, "run": commit.note.run}
+                about["ingested_at"] = datetime.fromisoformat(when[0]) if when else commit.at
+                rows.append(about | _counted(key.removeprefix(FILE), name, Count(kept, quarantined, deduplicated)))
     return rows
 
 

@@ -22,6 +22,7 @@ from ray_tune import registry
 from ray_tune.ledger import serving
 from ray_tune.scorer import Scorer
 from targeting.campaigns import CATEGORIES
+from validation.verdict import OvertoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+    from jobs.lake.arrow import ArrowLake
     from jobs.lake.spark import SparkLake
 
 MODEL = "response"
@@ -43,7 +45,7 @@ def score(lake: SparkLake, day: date) -> Outcome:
     if version is None:
         sentence = f"{SCORES.name}: skipped, no model was approved as champion (overtone model list)"
         return Outcome(SCORES.name, NOTHING, (), sentence=sentence)
-    return run(job(lambda: registry.scorer(lake.arrow, MODEL, version), version), lake, [day])
+    return run(job(lambda: _champion(lake.arrow), version), lake, [day])
 
 
 def job(fetch: Callable[[], Scorer], version: str) -> Job:
@@ -53,6 +55,14 @@ def job(fetch: Callable[[], Scorer], version: str) -> Job:
         return scores(features, listeners, fetch(), dates=dates)
 
     return Job((Read(USER_FEATURES), Read(SILVER_LISTENERS)), SCORES, build, args={"model": MODEL, "version": version})
+
+
+def _champion(lake: ArrowLake) -> Scorer:
+    """Load the scorer that serves; the registry's alias, which a killed approval may have left behind, is set right by the way."""
+    found = registry.champion(lake, MODEL)
+    if found is None:
+        raise OvertoneError(f"the approval of {MODEL!r} was taken back while its scores were made; run again")
+    return found
 
 
 def scores(
