@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from jobs.fingerprint import fingerprint
 from jobs.lake.address import folder
-from jobs.lake.arrow import partition_values
+from jobs.lake.files import partition_values
 from jobs.publish import EXTRA, OK, REFUSED, Batch, finish, laned, reason_of, staged_counts
 from jobs.sources.parsing import Taking, keys, parse
 from jobs.sources.reading import DDL, batches

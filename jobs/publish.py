@@ -11,8 +11,8 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from jobs.contracts.operations import QUARANTINE, VERDICTS
-from jobs.lake.arrow import partition_values
 from jobs.lake.commit import Note
+from jobs.lake.files import partition_values
 from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import conform
 from validation.engine import audit

@@ -108,17 +108,25 @@ def targets(job: Job, asked: Sequence[date]) -> Dates:
 
 
 def fingerprints(job: Job, lake: ArrowLake, dates: Sequence[date]) -> dict[date, str]:
-    """Return what each date depends on; dates for which no input exists at all are left out."""
+    """Return what each date depends on; dates are left out for which no input exists at all, or retention has dropped some."""
     fixed = (job.writes.name, job.writes.ddl, arguments(job.args), code_of(home(job.build)))
-    stored = {read.table.name: lake.files(read.table) for read in job.inputs}
+    stored = {read.table.name: lake.marks(read.table) for read in job.inputs}
+    kept_from = max((day for read in job.inputs if (day := _whole_from(read, lake))), default=date.min)
     found: dict[date, str] = {}
     for day in dates:
         used = [(read, known) for read in job.inputs for known in stored[read.table.name] if read.needs(day, known)]
         # Reference tables alone make no rows: a date counts once a dated input reaches it (or the job has none).
-        if any(known for read, known in used if read in job.reads) or not any(read.table.dated for read in job.reads):
-            files = [path for read, known in used for path in stored[read.table.name][known]]
-            found[day] = fingerprint((*fixed, day.isoformat(), *sorted(files)))
+        reached = any(known for read, known in used if read in job.reads) or not any(read.table.dated for read in job.reads)
+        if reached and day >= kept_from:
+            marks = [f"{read.table.name} {known} {stored[read.table.name][known]}" for read, known in used]
+            found[day] = fingerprint((*fixed, day.isoformat(), *sorted(marks)))
     return found
+
+
+def _whole_from(read: Read, lake: ArrowLake) -> date | None:
+    """Return the first date for which nothing that it reads was dropped by retention; None where nothing was."""
+    first = lake.horizon(read.table) if read.table.dated and not read.history else None
+    return first + timedelta(days=read.back) if first else None
 
 
 def stale(job: Job, lake: ArrowLake, asked: Sequence[date]) -> dict[date, str]:

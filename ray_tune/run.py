@@ -50,11 +50,11 @@ def train(lake: ArrowLake, order: Order) -> Training:
 
 def identity(lake: ArrowLake, order: Order) -> str:
     """Return the fingerprint of an order: its data files, settings, the code and LightGBM's version."""
-    stored, allowed = lake.files(order.model.examples), lake.files(SILVER_LISTENERS)
+    stored, allowed = lake.marks(order.model.examples), lake.marks(SILVER_LISTENERS)
     until = order.as_of.isoformat()
-    files = [path for day in sorted(stored) if day <= until for path in stored[day]]
+    marks = [stored[day] for day in sorted(stored) if day <= until]
     settings = json.dumps(order.model.record(), sort_keys=True), str(order.trials), str(order.seed), until
-    return fingerprint((*settings, code_of(__name__), installed("lightgbm"), *files, *allowed.get(until, ())))
+    return fingerprint((*settings, code_of(__name__), installed("lightgbm"), *marks, allowed.get(until, "")))
 
 
 def _missing(lake: ArrowLake, model: Model, as_of: date) -> str:

@@ -9,7 +9,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from targeting.command import audience, day, demo, doctor, ingest, model, quarantine, status, tables
+from targeting.command import audience, day, demo, doctor, history, ingest, maintain, model, quarantine, status, tables
 from validation.verdict import OvertoneError
 
 if TYPE_CHECKING:
@@ -21,9 +21,11 @@ COMMANDS = {
     "day": day,
     "status": status,
     "tables": tables,
+    "table": history,
     "audience": audience,
     "model": model,
     "quarantine": quarantine,
+    "maintain": maintain,
     "doctor": doctor,
 }
 

@@ -96,7 +96,10 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Table:
-    """A Delta table. `row` says in words what one row is; `partition` is `("date",)` or `()` for a small dimension."""
+    """A Delta table. `row` says in words what one row is; `partition` is `("date",)` or `()` for a small dimension.
+
+    A row is kept for `retention_days` from its date on, or from the moment in the column `aged_by`; with neither, for good.
+    """
 
     name: str
     row: str
@@ -109,6 +112,7 @@ class Table:
     partition: tuple[str, ...] = ("date",)
     rejected_share: float = 0.05  # of a batch: above it the batch is held back
     may_be_empty: bool = False
+    aged_by: str = ""
     by_name: Mapping[str, Column] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -117,9 +121,9 @@ class Table:
         by_name = {column.name: column for column in self.columns}
         if len(by_name) != len(self.columns):
             raise ContractError(f"{self.name}: a column is declared twice")
-        for part in (*self.key, *self.partition):
+        for part in (*self.key, *self.partition, *([self.aged_by] if self.aged_by else [])):
             if part not in by_name:
-                raise ContractError(f"{self.name}: key or partition column {part!r} is not declared{did_you_mean(part, by_name)}")
+                raise ContractError(f"{self.name}: key, partition or age column {part!r} is not declared{did_you_mean(part, by_name)}")
         object.__setattr__(self, "by_name", by_name)
 
     @property

@@ -124,7 +124,7 @@ LISTENERS = Table(
         *ORIGIN,
     ),
     Purpose.SERVICE,
-    retention_days=1100,
+    retention_days=3650,  # a statement holds until the next one, and proves why somebody was addressed
     rules=(
         *EVENT_RULES,
         Rule("consent_known", one_of("consent", CONSENTS), "a consent of the list"),

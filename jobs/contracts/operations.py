@@ -20,6 +20,7 @@ QUARANTINE = Table(
     ),
     Purpose.OPERATIONS,
     retention_days=30,
+    aged_by="refused_at",
     partition=("target", "run"),
     may_be_empty=True,
 )
@@ -43,6 +44,7 @@ VERDICTS = Table(
     ),
     Purpose.OPERATIONS,
     retention_days=400,
+    aged_by="audited_at",
     partition=("target",),
 )
 
@@ -64,6 +66,7 @@ FILES = Table(
     ),
     Purpose.OPERATIONS,
     retention_days=1100,
+    aged_by="ingested_at",
     partition=(),
 )
 

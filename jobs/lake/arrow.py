@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import date
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -14,19 +14,20 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction
 
 from jobs.lake.address import Address, folder
 from jobs.lake.commit import Commit, Note
+from jobs.lake.files import add_action, covered, mark_of, partition_values, properties, remove_action
 from jobs.lake.schema import arrow_schema, conform
 from validation.verdict import Conflict, OvertoneError
 
 if TYPE_CHECKING:
-    from datetime import date
+    from deltalake.transaction import AddAction, RemoveAction
 
     from validation.contract import Table
 
 Partition = Mapping[str, str]
+TRIES = 5  # of a commit, where only upkeep was ahead of it
 # Statistics of file contents would keep identifying values in the log after erasure. What is published for which date is read
 # from the commits, so the log outlives the rows.
 PROPERTIES = {"delta.dataSkippingNumIndexedCols": "0", "delta.checkpointInterval": "50", "delta.logRetentionDuration": "interval 4000 days"}
@@ -38,9 +39,13 @@ class ArrowLake:
     def __init__(self, address: Address) -> None:
         self.address = address
 
+    def uri(self, table: Table) -> str:
+        """Return where a table lies, as delta-rs and pyarrow spell it."""
+        return self.address.arrow(folder(table.name))
+
     def exists(self, table: Table) -> bool:
         """Say whether the table was ever created."""
-        return bool(DeltaTable.is_deltatable(self._uri(table)))
+        return bool(DeltaTable.is_deltatable(self.uri(table)))
 
     def version(self, table: Table) -> int | None:
         """Return the latest version, or None where the table does not exist."""
@@ -60,7 +65,7 @@ class ArrowLake:
             raise OvertoneError(f"{table.name}: column mapping is on; pyarrow would read nulls in silence. Rewrite the table without it.")
         where = None if dates is None else ds.field("date").isin(sorted(dates))
         # Through delta-rs' own file system Arrow's threads call Python, and one that still does while Python ends aborts the process.
-        system, root = pafs.FileSystem.from_uri(self._uri(table))
+        system, root = pafs.FileSystem.from_uri(self.uri(table))
         stored = opened.to_pyarrow_dataset(filesystem=pafs.SubTreeFileSystem(root, system))
         known = [name for name in wanted.names if name in stored.schema.names]
         return conform(stored.to_table(columns=known, filter=where), wanted)
@@ -79,13 +84,20 @@ class ArrowLake:
         """Add rows in one commit; return the version."""
         return self._commit(table, frame, note, mode="append")
 
+    def delete(self, table: Table, where: str, note: Note) -> int:
+        """Delete the rows for which an SQL predicate holds in one commit, if there are any; return the version."""
+        opened = self._opened(table)
+        with _first(table):
+            opened.delete(where, commit_properties=properties(note))
+        return self._opened(table).version()
+
     def merge(self, table: Table, frame: pa.Table, note: Note) -> int:
         """Insert rows, or replace those of equal key, in one commit; return the version."""
         self.create(table)
         opened = self._opened(table)
         same = " AND ".join(f"old.{name} = new.{name}" for name in table.key)
         merger = opened.merge(
-            conform(frame, arrow_schema(table)), same, source_alias="new", target_alias="old", commit_properties=_properties(note)
+            conform(frame, arrow_schema(table)), same, source_alias="new", target_alias="old", commit_properties=properties(note)
         )
         with _first(table):
             merger.when_matched_update_all().when_not_matched_insert_all().execute()
@@ -103,27 +115,40 @@ class ArrowLake:
             newest = {**commit.note.published, **newest}
         return newest
 
+    def log(self, table: Table, version: int | None = None) -> list[dict[str, Any]]:
+        """Return the log's rows of the data files in force, of the latest or of one version: path, bytes, records, partition."""
+        opened = self._open(table, version)
+        return pa.table(opened.get_add_actions(flatten=True)).to_pylist() if opened else []
+
     def files(self, table: Table) -> dict[str, tuple[str, ...]]:
         """Return the data files in force by date ('' for a table without dates), names sorted."""
-        opened = self._open(table)
-        if opened is None:
-            return {}
         found: dict[str, list[str]] = {}
-        for row in pa.table(opened.get_add_actions(flatten=True)).to_pylist():
+        for row in self.log(table):
             found.setdefault(str(row.get("partition.date") or ""), []).append(row["path"])
         return {day: tuple(sorted(paths)) for day, paths in found.items()}
 
+    def marks(self, table: Table) -> dict[str, str]:
+        """Return, by date ('' for a table without dates), a mark of the content in force: equal as long as no row changed.
+
+        It is that of the files' names, which are never used twice; files that upkeep put together carry the mark of those they replaced.
+        """
+        return {day: mark_of(paths) for day, paths in self.files(table).items()}
+
+    def horizon(self, table: Table) -> date | None:
+        """Return the first date that retention has kept; None where nothing was ever dropped."""
+        dropped = [date.fromisoformat(commit.note.expired) for commit in self.history(table) if commit.note.expired]
+        return max(dropped, default=None)
+
     def count(self, table: Table) -> int:
         """Return the number of rows, from the log alone."""
-        opened = self._open(table)
-        return sum(row["num_records"] or 0 for row in pa.table(opened.get_add_actions(flatten=True)).to_pylist()) if opened else 0
+        return sum(row["num_records"] or 0 for row in self.log(table))
 
     def create(self, table: Table) -> None:
         """Create the table empty unless it exists; columns declared since then are added to it, null in its old rows."""
         schema = Schema.from_arrow(arrow_schema(table))
         opened = self._open(table)
         if opened is None:
-            DeltaTable.create(self._uri(table), schema, mode="ignore", partition_by=list(table.partition), configuration=PROPERTIES)
+            DeltaTable.create(self.uri(table), schema, mode="ignore", partition_by=list(table.partition), configuration=PROPERTIES)
             return
         known = {field.name for field in opened.schema().fields}
         if added := [Field(field.name, field.type, nullable=True) for field in schema.fields if field.name not in known]:
@@ -136,58 +161,67 @@ class ArrowLake:
         None all, empty none. `base` is the version the batch was computed against: whatever anybody published since makes
         this raise `Conflict`, and nothing changes.
         """
-        opened = self._opened(table)
         adds = [self._add(table, path) for path in self.staged_files(table, staged)]
-        removes = [_remove(row, table) for row in pa.table(opened.get_add_actions(flatten=True)).to_pylist() if _covered(row, replace)]
+        return self.exchange(table, adds, lambda row: covered(row, replace), note, base)
+
+    def exchange(self, table: Table, adds: list[AddAction], gone: Callable[[Partition], bool], note: Note, base: int) -> int:
+        """Add files and remove those of `gone` rows of the log by one commit; return the version. `base` is as in `adopt`.
+
+        What upkeep committed since does not count: it changed no row, and whose files it put together is seen anew.
+        """
+        for left in reversed(range(TRIES)):
+            opened = self._opened(table)
+            since = opened.history(opened.version() - base) if opened.version() > base else []
+            if not all(Commit.read(raw).note.upkeep for raw in since):
+                raise Conflict(f"{table.name}: version {opened.version()} was published while this run worked on version {base}; run again")
+            removes = [remove_action(row, table, data_change=not note.upkeep) for row in self.log(table, opened.version()) if gone(row)]
+            with suppress(CommitFailedError) if left else _first(table):
+                return self._exchange(table, opened, [*adds, *removes], note)
+        raise Conflict(f"{table.name}: others published without a pause; run again")
+
+    def _exchange(self, table: Table, opened: DeltaTable, actions: list[AddAction | RemoveAction], note: Note) -> int:
         # Two writers that both name this application id conflict, whatever they touch: the second is refused.
-        turn = Transaction("overtone.publish", base + 1, int(time.time() * 1000))
+        turn = Transaction("overtone.publish", opened.version() + 1, int(time.time() * 1000))
         properties = CommitProperties(custom_metadata={"userMetadata": note.dumps()}, app_transactions=[turn], max_commit_retries=0)
-        if opened.version() != base:
-            raise Conflict(f"{table.name}: version {opened.version()} was published while this run worked on version {base}; run again")
-        with _first(table):
-            opened.create_write_transaction(
-                [*adds, *removes], "append", opened.schema(), partition_by=list(table.partition), commit_properties=properties
-            )
-        return self._opened(table).version()
+        opened.create_write_transaction(
+            actions, "append", opened.schema(), partition_by=list(table.partition), commit_properties=properties
+        )
+        return opened.version() + 1
 
     def staged_files(self, table: Table, staged: str) -> list[str]:
         """Return the Parquet files below a staged folder, relative to the table's folder, sorted."""
-        filesystem, root = pafs.FileSystem.from_uri(self._uri(table))
+        filesystem, root = pafs.FileSystem.from_uri(self.uri(table))
         selector = pafs.FileSelector(f"{root}/{staged}", recursive=True, allow_not_found=True)
         found = (info.path for info in filesystem.get_file_info(selector) if info.is_file and info.path.endswith(".parquet"))
         return sorted(path[len(root) + 1 :] for path in found)
 
     def rows(self, table: Table, path: str) -> int:
         """Return the number of rows of a Parquet file below the table's folder, from its footer."""
-        filesystem, root = pafs.FileSystem.from_uri(self._uri(table))
+        filesystem, root = pafs.FileSystem.from_uri(self.uri(table))
         return int(pq.read_metadata(f"{root}/{path}", filesystem=filesystem).num_rows)
 
     def discard(self, table: Table, staged: str) -> None:
         """Delete a staged folder that will not be adopted."""
-        filesystem, root = pafs.FileSystem.from_uri(self._uri(table))
+        filesystem, root = pafs.FileSystem.from_uri(self.uri(table))
         if filesystem.get_file_info(f"{root}/{staged}").type is pafs.FileType.Directory:
             filesystem.delete_dir(f"{root}/{staged}")
 
     def _add(self, table: Table, path: str) -> AddAction:
-        filesystem, root = pafs.FileSystem.from_uri(self._uri(table))
-        rows = self.rows(table, path)
+        filesystem, root = pafs.FileSystem.from_uri(self.uri(table))
+        known = partition_values(path)
         size = filesystem.get_file_info(f"{root}/{path}").size
-        values = {name: partition_values(path).get(name) for name in table.partition}
-        return AddAction(path, size, values, int(time.time() * 1000), data_change=True, stats=f'{{"numRecords": {rows}}}')
+        return add_action(path, size, self.rows(table, path), {name: known.get(name) for name in table.partition})
 
     def _commit(self, table: Table, frame: pa.Table, note: Note, **how: Any) -> int:
         self.create(table)
         opened = self._opened(table)
         with _first(table):
-            write_deltalake(opened, conform(frame, arrow_schema(table)), commit_properties=_properties(note), **how)
+            write_deltalake(opened, conform(frame, arrow_schema(table)), commit_properties=properties(note), **how)
         return self._opened(table).version()
-
-    def _uri(self, table: Table) -> str:
-        return self.address.arrow(folder(table.name))
 
     def _open(self, table: Table, version: int | None = None) -> DeltaTable | None:
         try:
-            return DeltaTable(self._uri(table), version=version)
+            return DeltaTable(self.uri(table), version=version)
         except TableNotFoundError:
             return None
         except DeltaError as error:
@@ -208,27 +242,6 @@ def _first(table: Table) -> Iterator[None]:
         yield
     except CommitFailedError as error:
         raise Conflict(f"{table.name}: another run published first ({error}); run again") from error
-
-
-def partition_values(path: str) -> dict[str, str]:
-    """Read `name=value` folders out of a path, as Spark writes them (percent-encoded)."""
-    parts = (part.split("=", 1) for part in path.split("/")[:-1] if "=" in part)
-    return {name: unquote(value) for name, value in parts}
-
-
-def _covered(row: Mapping[str, object], replace: Collection[Partition] | None) -> bool:
-    if replace is None:
-        return True
-    return any(all(str(row[f"partition.{name}"]) == value for name, value in partition.items()) for partition in replace)
-
-
-def _remove(row: Mapping[str, object], table: Table) -> RemoveAction:
-    values = {name: None if row[f"partition.{name}"] is None else str(row[f"partition.{name}"]) for name in table.partition}
-    return RemoveAction(path=str(row["path"]), deletion_timestamp=int(time.time() * 1000), data_change=True, partition_values=values)
-
-
-def _properties(note: Note) -> CommitProperties:
-    return CommitProperties(custom_metadata={"userMetadata": note.dumps()})
 
 
 def _quoted(value: str) -> str:

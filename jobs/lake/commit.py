@@ -15,14 +15,22 @@ WHOLE = "all"  # the key under which a table without dates is published
 
 @dataclass(frozen=True)
 class Note:
-    """A commit's own word: the run it belongs to and, a date, the fingerprint of what was published for it."""
+    """A commit's own word: the run it belongs to and, a date, the fingerprint of what was published for it.
+
+    `upkeep` marks a commit that changed no row of any date kept: files were put together, or old dates dropped; `expired` is
+    then the first date that was kept (ISO).
+    """
 
     run: str = ""
     published: Mapping[str, str] = field(default_factory=dict)
+    upkeep: bool = False
+    expired: str = ""
 
     def dumps(self) -> str:
         """Return the note as JSON, keys sorted."""
-        return json.dumps({"overtone": 1, "run": self.run, "published": dict(self.published)}, sort_keys=True)
+        said = {"overtone": 1, "run": self.run, "published": dict(self.published)}
+        kept_up = {"upkeep": True} if self.upkeep else {}
+        return json.dumps(said | kept_up | ({"expired": self.expired} if self.expired else {}), sort_keys=True)
 
     @classmethod
     def loads(cls, text: str | None) -> Note:
@@ -33,7 +41,8 @@ class Note:
             return cls()
         if not isinstance(raw, dict) or "overtone" not in raw:
             return cls()
-        return cls(str(raw.get("run", "")), dict(raw.get("published", {})))
+        upkeep = bool(raw.get("upkeep", False))
+        return cls(str(raw.get("run", "")), dict(raw.get("published", {})), upkeep, str(raw.get("expired", "")))
 
 
 @dataclass(frozen=True)

@@ -57,20 +57,30 @@ def stale_dates(lake: ArrowLake) -> dict[str, list[str]]:
     Of scores and clusters only the latest date is asked: they are made for no other. Audiences depend on a campaign file
     besides, which `overtone audience build` compares.
     """
-    from importlib import import_module
-
     from jobs.run import stale
     from targeting.command.day import with_events
-    from targeting.command.stages import JOBS
     from validation.verdict import WrongUse
 
     try:
         dates = with_events(lake)
     except WrongUse:
         return {}
-    asked = [(import_module(f"jobs.{name}").JOB, dates) for name in JOBS] + [(one, dates[-1:]) for one in _delivered(lake)]
+    asked = [(one, dates) for one in _made()] + [(one, dates[-1:]) for one in _delivered(lake)]
     found = {one.writes.name: sorted(str(day) for day in stale(one, lake, days)) for one, days in asked}
     return {name: days for name, days in found.items() if days}
+
+
+def jobs_of(lake: ArrowLake) -> list[Job]:
+    """Return the jobs that make tables of a lake, but those that depend on a campaign file."""
+    return [*_made(), *_delivered(lake)]
+
+
+def _made() -> list[Job]:
+    from importlib import import_module
+
+    from targeting.command.stages import JOBS
+
+    return [import_module(f"jobs.{name}").JOB for name in JOBS]
 
 
 def _delivered(lake: ArrowLake) -> list[Job]:

@@ -75,6 +75,16 @@ def take_back(lake: ArrowLake, day: date, folder: Path, released: Collection[str
     return len(mine)
 
 
+def expire(lake: ArrowLake, folder: Path, today: date) -> int:
+    """Remove what this lake delivered and whose time is over; return how many audiences."""
+    lying = [(path.parent, _said(path)) for path in folder.glob(f"*/[!.]*/{MANIFEST}")]
+    over = [path for path, said in lying if str(said.get("expires", "9999")) < today.isoformat()]
+    mine = [path for path in over if _said(path / MANIFEST).get("issuer") == _issuer(lake)]
+    for path in mine:
+        shutil.rmtree(_moved(path))
+    return len(mine)
+
+
 def gate(audience: Mapping[str, Any], members: pa.Table, stated: pa.Table) -> None:
     """Ask the release gate about the members as they stand now; a no raises `Refused`."""
     reached = members.filter(pc.invert(members.column("holdout")))

@@ -1,0 +1,91 @@
+"""`overtone table`: what was published of a table and when, and going back to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobs import catalogue
+from jobs.contracts import events
+from jobs.lake.commit import stamp
+from jobs.lake.versions import publications, restore
+from jobs.run import fingerprints, iso_date
+from targeting.command.place import among, opened
+from targeting.command.reply import Reply, table
+from targeting.command.status import jobs_of, stale_dates
+from validation.verdict import WrongUse
+
+if TYPE_CHECKING:
+    import argparse
+    from datetime import date
+
+    from jobs.lake.arrow import ArrowLake
+    from validation.contract import Table
+
+HELP = "what was published of a table and when; bring an earlier publication of a date back"
+EXAMPLE = "overtone table restore silver.listens --date 2026-11-08 --version 3"
+SETTLED = "it counts as up to date until its inputs or its code change"
+TAKES_IN = "its files count as taken in all the same: rows that went with this come back only with their version"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    told = "example: overtone table history silver.listens --date 2026-11-08"
+    actions.add_parser("history", help="the versions that changed a date, newest first", epilog=told)
+    back = actions.add_parser("restore", help="make a date what it was at a version", epilog=f"example: {EXAMPLE}")
+    back.add_argument("--version", type=int, required=True, help="a version that `overtone table history` lists")
+    for sub in actions.choices.values():
+        sub.add_argument("name", help="name of the table, such as silver.listens")
+        sub.add_argument("--date", type=iso_date, help="the UTC date, for a table that has dates")
+
+
+def run(options: argparse.Namespace) -> Reply:
+    """Tell a date's publications, or go back to one."""
+    lake, one = opened(options.lake), catalogue.table(options.name)
+    day = _day(lake, one, options.date)
+    if options.action == "restore":
+        return _restore(lake, one, day, options.version)
+    found = publications(lake, one, day)
+    now = stamp(day)
+    rows = [
+        {"version": c.version, "at": f"{c.at:%Y-%m-%d %H:%M:%S}", "rows": n, "run": c.note.run, "published_as": c.note.published.get(now)}
+        for c, n, _ in found
+    ]
+    return Reply(rows, table(rows, ("version", "at", "rows", "run"), empty=f"{one.name} holds nothing{f' of {day}' if day else ''}"))
+
+
+def _day(lake: ArrowLake, one: Table, day: date | None) -> date | None:
+    if not one.dated:
+        if day:
+            raise WrongUse(f"{one.name} is not partitioned by date; leave --date out")
+        return None
+    if day is None:
+        raise WrongUse(f"{one.name} is partitioned by date: name one with --date")
+    among(day, {*lake.files(one), *lake.published(one)}, f"rows of {one.name}", f"overtone tables {one.name}")
+    return day
+
+
+def _restore(lake: ArrowLake, one: Table, day: date | None, version: int) -> Reply:
+    before = stale_dates(lake)
+    made = restore(lake, one, day, version, _fingerprint(lake, one, day))
+    what = one.name if day is None else f"{one.name} of {day}"
+    if made is None:
+        said = f"nothing to do: {what} is what it was at version {version}"
+        return Reply({"version": lake.version(one), "changed": False, "stale": {}}, said)
+    after = stale_dates(lake)
+    stale = {name: new for name, days in after.items() if (new := sorted({*days} - {*before.get(name, [])}))}
+    lines = [f"{what} is again what it was at version {version} (version {made})", SETTLED]
+    if one in events.EVENTS:
+        lines[1:] = [TAKES_IN]
+    lines += [f"stale by it: {name} of {', '.join(days)}" for name, days in stale.items()] or ["nothing became stale by it"]
+    if stale:
+        lines.append("overtone day --stale brings them up to date")
+    return Reply({"version": made, "changed": True, "stale": stale}, "\n".join(lines))
+
+
+def _fingerprint(lake: ArrowLake, one: Table, day: date | None) -> str:
+    """Return what the date would be published under if it were made now: so that nobody makes it anew over what was brought back."""
+    for job in jobs_of(lake):
+        if job.writes is one and day is not None:
+            return fingerprints(job, lake, (day,)).get(day, "restored")
+    return "restored"

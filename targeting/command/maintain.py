@@ -1,0 +1,94 @@
+"""`overtone maintain`: keep the lake small: retention enforced, small files put together, files that nobody needs deleted."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING
+
+from jobs.catalogue import TABLES
+from jobs.lake import upkeep
+from jobs.run import iso_date
+from targeting.command.place import nothing, opened
+from targeting.command.reply import Reply, table
+from validation.verdict import Conflict
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Mapping
+
+    from jobs.lake.arrow import ArrowLake
+    from validation.contract import Table
+
+HELP = "keep the lake small: drop what is past its retention, put small files together, delete files that nobody needs"
+EXAMPLE = "overtone maintain"
+COLUMNS = ("table", "rows_dropped", "files_before", "files", "files_deleted", "disk_before", "disk", "in_force", "left")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--date", type=iso_date, help="the UTC date from which retention is counted back (default: today)")
+
+
+def run(options: argparse.Namespace) -> Reply:
+    """Maintain every table, what is made of others first: cut short, nothing is left whose inputs are gone already."""
+    lake, now = opened(options.lake), datetime.now(UTC)
+    if options.date:
+        now = datetime.combine(options.date, time(), UTC)
+    there = [one for one in reversed(TABLES.values()) if lake.exists(one)]
+    rows = []
+    for number, one in enumerate(there, 1):
+        print(f"[{number:2}/{len(there)}] {one.name}", file=sys.stderr, flush=True)
+        rows.append(maintain(lake, one, now))
+    exported = _expired_exports(lake, now)
+    total = {name: sum(int(str(row[name])) for row in rows) for name in ("disk_before", "disk", "in_force")}
+    shown = [{**row, **{name: _mib(row[name]) for name in total}} for row in rows]
+    text = table(shown, COLUMNS, empty=nothing(lake, "no table"))
+    return Reply({"tables": rows, **total, "exports_removed": exported}, f"{text}\n\n{_said(total, exported)}" if there else text)
+
+
+def _said(total: Mapping[str, int], exported: int) -> str:
+    waiting = total["disk"] - total["in_force"]
+    replaced = f"{_mib(waiting)} are of versions replaced less than {upkeep.DAYS_KEPT} days ago"
+    return (
+        f"{_mib(total['disk_before'])} used before, {_mib(total['disk'])} now; {replaced}\n"
+        f"{exported} expired export{'s' if exported != 1 else ''} removed"
+    )
+
+
+def maintain(lake: ArrowLake, one: Table, now: datetime) -> dict[str, object]:
+    """Maintain one table and tell what it took up before and takes up now, in bytes; a step that a run is ahead of is left."""
+    before, left = upkeep.size(lake, one), []
+
+    def tried(name: str, step: Callable[[], int]) -> int:
+        try:
+            return step()
+        except Conflict:
+            left.append(name)
+            return 0
+
+    dropped = tried("retention", lambda: upkeep.expire(lake, one, now))
+    tried("compaction", lambda: upkeep.compact(lake, one))
+    deleted = tried("vacuum", lambda: upkeep.vacuum(lake, one))
+    after = upkeep.size(lake, one)
+    return {
+        "table": one.name,
+        "rows_dropped": dropped,
+        "files_before": before.files,
+        "files": after.files,
+        "files_deleted": deleted,
+        "disk_before": before.disk,
+        "disk": after.disk,
+        "in_force": after.bytes,
+        "left": f"{', '.join(left)}: a run published at the same time" if left else None,
+    }
+
+
+def _expired_exports(lake: ArrowLake, now: datetime) -> int:
+    from targeting.exports.deliver import expire
+
+    return expire(lake, lake.address.beside("-exports"), now.date())
+
+
+def _mib(size: object) -> str:
+    return f"{int(str(size)) / 2**20:,.1f} MiB"
