@@ -1,0 +1,68 @@
+"""A day, and what is left of it: the functions that real processes run, and what two of their lakes are compared by."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mortal import mortal
+
+from jobs.catalogue import TABLES
+from jobs.ingest import ingest
+from jobs.lake.address import Address
+from jobs.lake.arrow import ArrowLake
+from jobs.lake.spark import SparkLake
+from ray_tune.registry import client
+from targeting.command import demo
+
+CAMPAIGNS = Path(__file__).parent.parent / "campaigns.yaml"
+# What names a run or the moment it ran differs between two runs that say the same.
+OF_THE_RUN = {"run", "run_id", "fingerprint", "refused_at", "audited_at", "trained_at", "decided_at", "dates"}
+DONE = 100  # an exit status from here on: a day that came through, plus the stages that changed anything
+
+
+def take(lake: str, feed: str, clock: str) -> int:
+    """Take the feed in and no more."""
+    return DONE + ingest(SparkLake(Address.parse(lake)), "native", [feed], clock=datetime.fromisoformat(clock)).changed
+
+
+def day(lake: str, feed: str, clock: str, stop: str, *deaths: str) -> int:
+    """Take the feed in and run the stages up to `stop`; with a file of deaths, die at the first verb that it does not hold."""
+    for file in deaths:
+        mortal(Path(file))
+    setting = demo.Setting("native", Path(feed), "none", CAMPAIGNS, 0, 0, 0, datetime.fromisoformat(clock), trials=1)
+    done, _ = demo.play(SparkLake(Address.parse(lake)), setting, stop=stop)
+    return DONE + sum(result.changed for _, result, _ in done)
+
+
+def content(place: Path) -> dict[str, list[str]]:
+    """Return the rows of every table, sorted, without what names the run."""
+    lake, found = ArrowLake(Address.parse(str(place))), {}
+    for table in TABLES.values():
+        names = [name for name in table.names if name not in OF_THE_RUN]
+        found[table.name] = sorted(map(repr, lake.read(table, columns=names).to_pylist()))
+    return found
+
+
+def registry(place: Path) -> dict[str, Any]:
+    """Return what the registry says of finished runs and versions, without ids and moments."""
+    api, found = client(ArrowLake(Address.parse(str(place)))), {}
+    for model in api.search_registered_models():
+        versions = sorted(api.search_model_versions(f"name = '{model.name}'"), key=lambda one: int(one.version))
+        found[model.name] = {"aliases": dict(model.aliases)}
+        for one in versions:
+            run = api.get_run(one.run_id)
+            tags = {name: text for name, text in one.tags.items() if name != "fingerprint"}
+            children = api.search_runs([run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{one.run_id}'")
+            trials = sorted(json.dumps([child.data.params, child.data.metrics], sort_keys=True) for child in children)
+            files = sorted(file.path for file in api.list_artifacts(one.run_id))
+            found[model.name][one.version] = [tags, run.info.status, run.data.params, run.data.metrics, trials, files]
+    return found
+
+
+def exports(place: Path) -> dict[str, Any]:
+    """Return every exported file's bytes, and every manifest without its fingerprint of lineage."""
+    folder = place.with_name(place.name + "-exports")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
