@@ -16,6 +16,7 @@ from jobs.lake.files import partition_values
 from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import conform
 from validation.engine import audit
+from validation.suites.suite import suite_version
 from validation.verdict import HeldBack, OvertoneError, Verdict
 
 if TYPE_CHECKING:
@@ -136,13 +137,14 @@ def refusals(lake: SparkLake, table: Table, staged: str) -> dict[str, int]:
 
 def record(arrow: ArrowLake, batch: Batch, verdict: Verdict) -> None:
     """Keep every check of a verdict in ops.verdicts, replacing those of the same run."""
-    now = datetime.now(UTC)
+    now, suite = datetime.now(UTC), suite_version(batch.table)
     rows = [
         {
             "target": batch.table.name,
             "run": batch.run,
             "dates": batch.span,
             "rule": check.rule,
+            "suite": suite,
             "success": check.success,
             "observed": check.observed,
             "expected": check.expected,

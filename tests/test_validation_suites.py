@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from validation.contract import Column, Expectation, Purpose, Rule, Table
 from validation.suites.checks import bounds, columns_check, key_check, promised, rejected_check, rule_check, types_check
 from validation.suites.queries import broken, broken_rules, label, shared_hashes, surrogate, text
-from validation.suites.suite import Columns, RowRules, Rows, Statistic, Types, UniqueKey, content, row_rules, shape
+from validation.suites.suite import Columns, RowRules, Rows, Statistic, Types, UniqueKey, content, row_rules, shape, suite_version
 
 COLUMNS = (
     Column("date", "date", "day", required=True),
@@ -32,6 +33,13 @@ TABLE = Table(
         Expectation("rows", low=5, high=9),
     ),
 )
+
+
+def test_another_declaration_is_another_version_of_the_suite_and_another_wording_is_not() -> None:
+    more = (*COLUMNS, Column("likes", "bigint", "likes"))
+    others = [replace(TABLE, columns=more), replace(TABLE, key=("who",)), replace(TABLE, rules=()), replace(TABLE, rejected_share=0.01)]
+    assert len({suite_version(table) for table in (TABLE, *others)}) == 5
+    assert suite_version(replace(TABLE, row="said otherwise", retention_days=11)) == suite_version(TABLE)
 
 
 def test_shape_is_columns_types_and_rows() -> None:

@@ -34,6 +34,7 @@ VERDICTS = Table(
         Column("run", "string", "fingerprint of the audited batch", required=True),
         Column("dates", "string", "range audited, first..last, or 'all'", required=True),
         Column("rule", "string", "name of the rule or expectation", required=True),
+        Column("suite", "string", "version of the suite: a hash of what the table declared then"),
         Column("success", "boolean", "whether the batch kept it", required=True),
         Column("observed", "string", "what was seen"),
         Column("expected", "string", "what was asked for"),

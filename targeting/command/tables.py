@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs import catalogue
 from targeting.command.reply import Reply, table
+from validation.suites.suite import suite_version
 
 if TYPE_CHECKING:
     import argparse
@@ -42,6 +43,7 @@ def describe(one: Table) -> dict[str, Any]:
         "purpose": str(one.purpose),
         "retention_days": one.retention_days,
         "rejected_share": one.rejected_share,
+        "suite": suite_version(one),
         "columns": [{**asdict(column), "purpose": str(column.purpose or one.purpose)} for column in one.columns],
         "rules": [asdict(rule) for rule in one.rules],
         "expectations": [asdict(expectation) for expectation in one.expectations],
@@ -51,7 +53,7 @@ def describe(one: Table) -> dict[str, Any]:
 def _page(one: Table) -> str:
     columns = [{"column": c.name, "type": c.dtype, "required": c.required, "meaning": c.meaning} for c in one.columns]
     rules = [{"rule": r.name, "predicate": r.predicate, "meaning": r.meaning} for r in one.rules]
-    kept = f"kept {one.retention_days} days"
+    kept = f"kept {one.retention_days} days; suite {suite_version(one)}"
     head = f"{one.name}: {one.row}\nkey {', '.join(one.key)}; partition {', '.join(one.partition) or 'none'}; purpose {one.purpose}; {kept}"
     return "\n\n".join(
         (

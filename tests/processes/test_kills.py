@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from forks import Forks
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
-EVENTS, AUDIENCES = Small(listeners=60, days=4), Small(listeners=1_800, days=12, plays_per_day=0.5)
+EVENTS, AUDIENCES = Small(listeners=60, days=4), Small(listeners=2_200, days=12, plays_per_day=0.5)
 
 
 def chain(forks: Forks, lake: Path, *args: str) -> list[str]:

@@ -6,6 +6,7 @@ reads the batch.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,12 @@ class Statistic:
 
 
 Item = Columns | Types | Rows | RowRules | UniqueKey | Statistic
+
+
+def suite_version(table: Table) -> str:
+    """Return 12 hex digits over all that a table's suite asks: another declaration is another version."""
+    asked = repr((table.name, shape(table), content(table), table.rejected_share))
+    return hashlib.sha256(asked.encode()).hexdigest()[:12]
 
 
 def shape(table: Table) -> tuple[Item, ...]:
