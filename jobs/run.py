@@ -17,6 +17,7 @@ from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.fingerprint import arguments, code_of, fingerprint, home
 from jobs.lake.address import Address
 from jobs.lake.commit import stamp
+from jobs.lake.faults import fault
 from validation.contract import Purpose, Table
 from validation.verdict import OvertoneError, WrongUse
 
@@ -205,13 +206,19 @@ def asked(options: argparse.Namespace) -> Dates:
     raise WrongUse("name the dates: either --date, or --from together with --to")
 
 
-def guarded(action: Callable[[], None]) -> int:
-    """Run an action; say an error of ours in one line on stderr and return its exit code, 0 if there was none."""
+def guarded(action: Callable[[], None], who: str = "overtone") -> int:
+    """Run an action; say an error of ours, or of the store, in one line on stderr and return its exit code, 0 if there was none."""
     try:
         action()
     except OvertoneError as error:
-        sys.stderr.write(f"overtone: {error}\n")
+        sys.stderr.write(f"{who}: {error}\n")
         return error.exit_code
+    except Exception as error:
+        said = fault(error)
+        if said is None:
+            raise
+        sys.stderr.write(f"{who}: {said}\n")
+        return OvertoneError.exit_code
     return 0
 
 

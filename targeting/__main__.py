@@ -9,11 +9,13 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from jobs.run import guarded
 from targeting.command import audience, day, demo, doctor, history, ingest, maintain, model, quarantine, status, tables
-from validation.verdict import OvertoneError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from targeting.command.reply import Reply
 
 COMMANDS = {
     "demo": demo,
@@ -57,19 +59,19 @@ def _wide(prog: str) -> argparse.HelpFormatter:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and end the process with the platform's exit code."""
     options = parser().parse_args(argv)
+    replies: list[Reply] = []
     try:
-        reply = COMMANDS[options.command].run(options)
-    except OvertoneError as error:
-        print(f"overtone {options.command}: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        code = guarded(lambda: replies.append(COMMANDS[options.command].run(options)), f"overtone {options.command}")
     except KeyboardInterrupt:
         print(f"overtone {options.command}: interrupted; run it again to go on", file=sys.stderr)
         sys.exit(130)
-    text = reply.show(as_json=options.json)
-    if text:
-        print(text)
-    if reply.exit_code:
-        sys.exit(reply.exit_code)
+    for reply in replies:
+        text = reply.show(as_json=options.json)
+        if text:
+            print(text)
+        code = reply.exit_code
+    if code:
+        sys.exit(code)
 
 
 def _leaves(sub: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:

@@ -15,6 +15,7 @@ from jobs.contracts.operations import QUARANTINE, VERDICTS
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.fingerprint import _reach, code_of, fingerprint
 from jobs.lake.commit import Note
+from jobs.lake.faults import FAULTS
 from jobs.lake.schema import arrow_schema
 from jobs.run import NOTHING, PUBLISHED, Job, Read, days, guarded, run, stale
 from validation.contract import Column, Purpose, Rule, Table
@@ -232,3 +233,19 @@ def test_a_column_declared_later_is_added_to_a_table_that_exists(lake: SparkLake
     for rows in (lake.arrow.read(wider).to_pylist(), lake.read(wider).collect()):
         assert sorted((row["date"], row["n"], row["twice"]) for row in rows) == [(D[0], 1, None), (D[1], 3, 6)]
     assert run(job, lake, D[1:2]).state == NOTHING
+
+
+@pytest.mark.parametrize("words", FAULTS)
+def test_a_store_that_cannot_is_told_in_words_and_a_bug_is_not_hidden(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(error: BaseException) -> None:
+        try:
+            raise OSError(28, words, "/lake/x.parquet")
+        except OSError as first:
+            raise error from first
+
+    assert guarded(lambda: fail(RuntimeError("the query failed"))) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"overtone: {words}: ")
+    assert said.endswith("run again; nothing of the batch was published\n")
+    with pytest.raises(KeyError, match="bug"):
+        guarded(lambda: (_ for _ in ()).throw(KeyError("bug")))

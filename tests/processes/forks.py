@@ -25,7 +25,7 @@ from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from jobs.lake import session
-from validation.verdict import OvertoneError
+from jobs.run import guarded
 
 TESTS = Path(__file__).parent.parent
 IMPORTED = (
@@ -128,11 +128,9 @@ def _be(call: str, args: list[str]) -> None:
     try:
         _attach()
         module, name = call.split(":")
-        found: Any = getattr(import_module(module), name)(*args)
-        code = found if isinstance(found, int) else 0
-    except OvertoneError as error:
-        sys.stderr.write(f"overtone: {error}\n")
-        code = error.exit_code
+        found: list[Any] = []
+        code = guarded(lambda: found.append(getattr(import_module(module), name)(*args)))
+        code = found[0] if found and isinstance(found[0], int) else code
     except SystemExit as ended:
         code = int(ended.code or 0)
     except BaseException:  # noqa: BLE001 - whatever it was is the test's to see

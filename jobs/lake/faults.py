@@ -1,0 +1,35 @@
+"""What a store says when it cannot, in words: a full disk or a missing right is nobody's bug, and needs no stack trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# As the operating system says it, wherever in an error of Spark's, Arrow's or delta-rs' it stands, and what to do.
+FAULTS = {
+    "No space left on device": "make room on the disk (overtone maintain, overtone doctor)",
+    "Disk quota exceeded": "make room, or ask for a larger quota",
+    "Read-only file system": "mount it writable, or name another lake with --lake",
+    "Permission denied": "give yourself the right to write there, or name another lake with --lake",
+    "Input/output error": "look at the disk: it could not read or write",
+    "Too many open files": "raise the limit (ulimit -n)",
+    "Stale file handle": "mount the shared folder again",
+}
+
+
+def fault(error: BaseException) -> str | None:
+    """Return what a store could not do, and what to do about it; None where the error is of another kind."""
+    for one in _chain(error):
+        said = str(one)
+        for words, mend in FAULTS.items():
+            if words in said:
+                return f"{words}: {mend}, and run again; nothing of the batch was published"
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,83 @@
+"""A disk that is full and a store that turns read-only: a clear word, nothing half-written, and once mended the day goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from days import DONE, content
+from small_world import Small
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from forks import Forks
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+EVENTS = Small(listeners=60, days=4)
+SIZES = (300, 1_200)  # KiB of a disk that is too small, each for another part of the day
+
+
+@pytest.fixture(scope="module")
+def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return EVENTS.feed(tmp_path_factory.mktemp("feed"))
+
+
+@pytest.fixture(scope="module")
+def calm(forks: Forks, feed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("calm") / "lake"
+    assert forks.run("days:day", place, feed, EVENTS.clock.isoformat(), "examples") > DONE
+    return place
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder that is a file system of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if (
+        os.geteuid()
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", place], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("only who may mount a file system can try this")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def set_to(disk: Path, options: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{options}", disk], check=True)
+
+
+def since(log: Path, at: int) -> str:
+    return log.read_bytes()[at:].decode()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_full_disk(size: int, forks: Forks, feed: Path, calm: Path, disk: Path) -> None:
+    args = (disk / "lake", feed, EVENTS.clock.isoformat(), "examples")
+    set_to(disk, f"size={size}k")
+    at = forks.log.stat().st_size
+    assert forks.run("days:day", *args) == 1
+    said = since(forks.log, at)
+    assert "overtone: No space left on device: make room on the disk" in said
+    assert "Traceback" not in said
+    set_to(disk, "size=64m")
+    assert forks.run("days:day", *args) > DONE
+    assert content(disk / "lake") == content(calm)
+
+
+def test_a_store_that_turns_read_only(forks: Forks, feed: Path, calm: Path, disk: Path) -> None:
+    clock = EVENTS.clock.isoformat()
+    assert forks.run("days:take", disk / "lake", feed, clock) > DONE
+    set_to(disk, "ro")
+    at = forks.log.stat().st_size
+    assert forks.run("days:day", disk / "lake", feed, clock, "examples") == 1
+    said = since(forks.log, at)
+    assert "overtone: Read-only file system: mount it writable" in said
+    assert "Traceback" not in said
+    set_to(disk, "rw")
+    assert forks.run("days:day", disk / "lake", feed, clock, "examples") > DONE
+    assert content(disk / "lake") == content(calm)
