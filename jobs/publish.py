@@ -90,6 +90,8 @@ def finish(lake: SparkLake, batch: Batch, staged: str, replace: Collection[Mappi
     partitions = _partitions(batch) if replace is None else replace
     version = arrow.adopt(table, f"{staged}/lane={OK}", partitions, Note(batch.run, batch.published), batch.base)
     arrow.discard(table, f"{staged}/lane={REFUSED}")
+    if replace is None:
+        forget(arrow, batch)
     return Published(version, good, refused)
 
 
@@ -175,6 +177,23 @@ def quarantine(lake: SparkLake, batch: Batch, staged: str, refused: Mapping[str,
         F.lit(datetime.now(UTC)).alias("refused_at"),
     )
     lake.arrow.replace(QUARANTINE, rows.limit(SAMPLE).toArrow(), {"target": table.name, "run": batch.run}, Note(batch.run))
+
+
+def forget(arrow: ArrowLake, batch: Batch) -> None:
+    """Take out of quarantine what earlier runs of the same dates refused: their rows were made anew."""
+    mine = [row for row in arrow.read(VERDICTS, columns=["target", "run", "dates"]).to_pylist() if row["target"] == batch.table.name]
+    earlier = {row["run"] for row in mine if row["dates"] == batch.span} - {batch.run}
+    drop_refused(arrow, batch.table, earlier, batch.run)
+
+
+def drop_refused(arrow: ArrowLake, table: Table, runs: Collection[str], by: str, files: Collection[str] | None = None) -> None:
+    """Delete from quarantine what these runs refused for a table (of these files alone, if given)."""
+    held = arrow.read(QUARANTINE, columns=["target", "run", "file"]).to_pylist()
+    gone = [row for row in held if row["target"] == table.name and row["run"] in runs and (files is None or row["file"] in files)]
+    if gone:
+        listed = ", ".join(f"'{run}'" for run in sorted({row["run"] for row in gone}))
+        named = "" if files is None else " AND file IN ({})".format(", ".join("'{}'".format(name.replace("'", "''")) for name in files))
+        arrow.delete(QUARANTINE, f"target = '{table.name}' AND run IN ({listed}){named}", Note(by))
 
 
 def _partitions(batch: Batch) -> list[dict[str, str]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -126,6 +127,19 @@ def test_refused_rows_go_to_quarantine_with_their_reason(lake: SparkLake) -> Non
     assert "listener_id" not in refused[0]["payload"]
 
 
+def test_what_was_refused_is_in_quarantine_no_more_once_the_same_dates_were_made_anew(lake: SparkLake) -> None:
+    feed(lake, D[0], a=1, b=2, c=3, **{f"x{n}": n + 1 for n in range(30)}, bad=-7)
+    feed(lake, D[1], **{f"x{n}": n + 1 for n in range(30)}, bad=-8)
+    run(JOB, lake, D[:1])
+    run(JOB, lake, D[1:2])
+    assert lake.arrow.count(QUARANTINE) == 2
+    feed(lake, D[0], a=1, b=2)
+    run(JOB, lake, D[:1])
+    assert [json.loads(row["payload"])["n"] for row in lake.arrow.read(QUARANTINE).to_pylist()] == [-15], (
+        "of the other date, which sums two"
+    )
+
+
 def test_too_many_refused_rows_hold_the_batch_back_and_nothing_changes(lake: SparkLake) -> None:
     feed(lake, D[0], a=1)
     run(JOB, lake, D[:1])
@@ -237,13 +251,10 @@ def test_a_column_declared_later_is_added_to_a_table_that_exists(lake: SparkLake
 
 @pytest.mark.parametrize("words", FAULTS)
 def test_a_store_that_cannot_is_told_in_words_and_a_bug_is_not_hidden(words: str, capsys: pytest.CaptureFixture[str]) -> None:
-    def fail(error: BaseException) -> None:
-        try:
-            raise OSError(28, words, "/lake/x.parquet")
-        except OSError as first:
-            raise error from first
+    def fail() -> None:
+        raise RuntimeError("the query failed") from OSError(28, words, "/lake/x.parquet")
 
-    assert guarded(lambda: fail(RuntimeError("the query failed"))) == 1
+    assert guarded(fail) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"overtone: {words}: ")
     assert said.endswith("run again; nothing of the batch was published\n")
