@@ -9,6 +9,11 @@ want="$(cat requirements.lock pyproject.toml infra/setup.sh infra/spark/jars.sha
 [ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ] && exit 0
 
 say() { printf 'setup: %s\n' "$*"; }
+# In the C locale a JVM finds no file whose path holds more than ASCII.
+locale='case "${LC_ALL:-${LC_CTYPE:-${LANG:-C}}}" in C | POSIX) export LC_ALL=C.UTF-8 ;; esac'
+[ "$(uname)" = Linux ] || locale=:
+eval "$locale"
+quoted() { printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }  # as a shell reads it back, whatever the path holds
 python="${PYTHON:-python3}"
 "$python" -c 'import sys; sys.exit(not ((3, 11) <= sys.version_info < (3, 14)))' || {
   echo "setup: Python 3.11, 3.12 or 3.13 is needed; $("$python" --version 2>&1) was found (set PYTHON=...)" >&2; exit 2; }
@@ -31,7 +36,7 @@ if ! command -v "$java" >/dev/null || [ "$(major "$java")" -lt 17 ]; then
   cat >"$venv/jdk/bin/java" <<JAVA
 #!/bin/sh
 for a do shift; case \$a in --add-modules=jdk.incubator.vector) ;; *) set -- "\$@" "\$a";; esac; done
-exec "$jdk/bin/java" "\$@"
+exec $(quoted "$jdk/bin/java") "\$@"
 JAVA
   chmod +x "$venv/jdk/bin/java"
   java="$venv/jdk/bin/java"
@@ -44,9 +49,25 @@ if ! (cd "$jars" && sha256sum --check --status "$OLDPWD/infra/spark/jars.sha256"
   scratch="$(mktemp -d)"
   trap 'rm -rf "$scratch"' EXIT
   printf '%s' '<ivysettings><settings defaultResolver="central"/><resolvers><ibiblio name="central" m2compatible="true"/></resolvers></ivysettings>' >"$scratch/ivysettings.xml"
+  # The JDK of .venv knows nothing of certificates that this machine trusts besides its own, such as a proxy's.
+  trust=()
+  [ "${java#"$venv"}" = "$java" ] || "$venv/bin/python" -W ignore - "$scratch/trust.p12" <<'PY'
+import ssl
+import sys
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+
+known = ssl.create_default_context().get_ca_certs(binary_form=True)
+entries = [pkcs12.PKCS12Certificate(x509.load_der_x509_certificate(one), str(n).encode()) for n, one in enumerate(known)]
+if entries:
+    Path(sys.argv[1]).write_bytes(pkcs12.serialize_java_truststore(entries, BestAvailableEncryption(b"changeit")))
+PY
+  [ ! -e "$scratch/trust.p12" ] || trust=(-Djavax.net.ssl.trustStore="$scratch/trust.p12" -Djavax.net.ssl.trustStorePassword=changeit)
   while read -r _ jar; do
     name="${jar%-*}"; version="${jar##*-}"
-    "$java" -cp "$spark/jars/*" org.apache.ivy.Main -settings "$scratch/ivysettings.xml" -cache "$scratch/cache" -notransitive \
+    "$java" ${trust[@]+"${trust[@]}"} -cp "$spark/jars/*" org.apache.ivy.Main -settings "$scratch/ivysettings.xml" -cache "$scratch/cache" -notransitive \
       -dependency io.delta "$name" "${version%.jar}" -retrieve "$jars/[artifact]-[revision].[ext]" -confs '*' -types jar bundle >"$scratch/ivy.log" 2>&1 ||
       { cat "$scratch/ivy.log" >&2; echo "setup: could not fetch $jar" >&2; exit 1; }
   done <infra/spark/jars.sha256
@@ -66,8 +87,13 @@ PY
 } >"$spark/conf/spark-defaults.conf"
 cp infra/spark/log4j2.properties "$spark/conf/log4j2.properties"
 {
-  echo "export PYSPARK_PYTHON=\"\${PYSPARK_PYTHON:-$venv/bin/python}\""
-  [ "${java#"$venv"}" = "$java" ] || echo "export JAVA_HOME=\"\${JAVA_HOME:-$venv/jdk}\""
+  echo "[ -n \"\${PYSPARK_PYTHON:-}\" ] || export PYSPARK_PYTHON=$(quoted "$venv/bin/python")"
+  [ "${java#"$venv"}" = "$java" ] || echo "[ -n \"\${JAVA_HOME:-}\" ] || export JAVA_HOME=$(quoted "$venv/jdk")"
+  echo "$locale"
 } >"$spark/conf/spark-env.sh"
+# Spark's own script forgets the quotes: from a path with a space it would not find the file just written.
+sed 's/^\( *\)\. \${SPARK_ENV_SH}$/\1. "${SPARK_ENV_SH}"/' "$spark/bin/load-spark-env.sh" >"$spark/bin/load-spark-env.new"
+chmod +x "$spark/bin/load-spark-env.new"
+mv "$spark/bin/load-spark-env.new" "$spark/bin/load-spark-env.sh" # a new file: the old one may be shared with uv's cache
 echo "$want" >"$stamp"
 say "done"

@@ -23,6 +23,7 @@ from jobs import ledger
 from jobs.contracts.events import LISTENERS, PLAYS
 from jobs.fingerprint import fingerprint
 from jobs.intake import Count, Intake, take
+from jobs.journal import recorded, tell
 from jobs.lake.address import Address
 from jobs.lake.key import load_key
 from jobs.lake.schema import arrow_schema
@@ -131,9 +132,16 @@ def ingest(
         for feed, new in _new(adapter, taken, known):
             intakes.append(take(lake, feed, new, taking))
             ledger.enter(lake.arrow, taking, intakes[-1], new)
+            _tell(source, intakes[-1])
     stated = _assume(lake, taking) if kind == "assume" else _state(lake, said, taking, str(consents)) if said else 0
     before = len(taken) - len({file for one in intakes for file in one.by_file})
     return Report(source, tuple(intakes), tuple(skipped), before, stated, kind)
+
+
+def _tell(source: str, done: Intake) -> None:
+    total, files = done.total, len(done.by_file)
+    counts = {"kept": total.kept, "quarantined": total.quarantined, "known": total.deduplicated, "refused": dict(done.reasons)}
+    tell("taken_in", name=source, table=done.table, batch=done.run, files=files, **counts)
 
 
 @contextmanager
@@ -224,7 +232,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         done = ingest(lake, options.source, options.paths, clock=datetime.now(UTC), basis=options.basis, user=options.user)
         sys.stdout.write(done.text() + "\n")
 
-    sys.exit(guarded(action))
+    sys.exit(guarded(recorded("jobs.ingest", options.lake)(action)))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from jobs.contracts.operations import QUARANTINE, VERDICTS
+from jobs.journal import tell
+from jobs.lake.arrow import partition_values
 from jobs.lake.commit import Note
 from jobs.lake.files import partition_values
 from jobs.lake.schema import arrow_schema
@@ -84,14 +86,15 @@ def finish(lake: SparkLake, batch: Batch, staged: str, replace: Collection[Mappi
     record(arrow, batch, verdict)
     # What a batch that is held back is to be mended by: its bad rows are kept all the same.
     quarantine(lake, batch, staged, refused)
+    told: dict[str, object] = {"table": table.name, "dates": batch.span, "batch": batch.run, "refused": refused}
     if not verdict.success:
+        tell("held_back", **told, rules=", ".join(check.rule for check in verdict.failures), rows=good)
         why = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(refused.items(), key=lambda item: -item[1])) or "none"
         raise HeldBack(f"{verdict.sentence()} ({batch.span}; rows refused: {why}; overtone tables {table.name} shows the rules)", refused)
     partitions = _partitions(batch) if replace is None else replace
     version = arrow.adopt(table, f"{staged}/lane={OK}", partitions, Note(batch.run, batch.published), batch.base)
     arrow.discard(table, f"{staged}/lane={REFUSED}")
-    if replace is None:
-        forget(arrow, batch)
+    tell("published", **told, version=version, rows=good)
     return Published(version, good, refused)
 
 

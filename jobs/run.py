@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.fingerprint import arguments, code_of, fingerprint, home
+from jobs.journal import recorded
 from jobs.lake.address import Address
 from jobs.lake.commit import stamp
 from jobs.lake.faults import fault
@@ -179,7 +180,8 @@ def main(job: Job, argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     from jobs.lake.spark import SparkLake
 
-    sys.exit(guarded(lambda: _say(run(job, SparkLake(Address.choose(options.lake)), asked(options)))))
+    logged = recorded(home(job.build), options.lake)
+    sys.exit(guarded(logged(lambda: _say(run(job, SparkLake(Address.choose(options.lake)), asked(options))))))
 
 
 def add_dates(parser: argparse.ArgumentParser) -> None:

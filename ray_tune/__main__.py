@@ -10,6 +10,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from jobs.journal import recorded
 from jobs.run import guarded, iso_date
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         one.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
     commands.add_parser("models", help="print all models as YAML", epilog="example: python -m ray_tune models > mlflow/models.yaml")
     options = parser.parse_args(argv)
-    return guarded(_declare if options.command == "models" else lambda: _train(options))
+    if options.command == "models":
+        return guarded(_declare)
+    return guarded(recorded("ray_tune", options.lake)(lambda: _train(options)))
 
 
 def _train(options: argparse.Namespace) -> None:

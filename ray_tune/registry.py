@@ -30,6 +30,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
+from jobs.journal import tell
 from ray_tune.ledger import decide, serving, training
 from ray_tune.record import Version
 from ray_tune.scorer import Scorer
@@ -164,6 +165,7 @@ def approve(lake: ArrowLake, model: str, version: str, *, by: str, at: datetime 
     """
     sentence = decide(lake, model, version, by, at)
     client(lake).set_registered_model_alias(model, CHAMPION, version)
+    tell("approved", name=model, model_version=version)
     return sentence
 
 

@@ -7,11 +7,13 @@ python -m ray_tune response --as-of 2026-11-09 --trials 4                       
 from __future__ import annotations
 
 import json
+import time
 from importlib.metadata import version as installed
 from typing import TYPE_CHECKING
 
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.fingerprint import code_of, fingerprint
+from jobs.journal import tell
 from ray_tune.ledger import trained
 from ray_tune.models import MODELS
 from ray_tune.order import NOTHING, SKIPPED, Order, Training
@@ -45,7 +47,11 @@ def train(lake: ArrowLake, order: Order) -> Training:
     # MLflow, Ray and LightGBM take seconds to import: only an order that has something to do pays for them.
     from ray_tune.challenge import challenge
 
-    return challenge(lake, order, mark)
+    started = time.monotonic()
+    made = challenge(lake, order, mark)
+    told = {"state": made.state, "mlflow_run": made.run_id or None, "model_version": made.version or None, "gate": made.gate or None}
+    tell("trained", name=name, dates=str(order.as_of), batch=mark, **told, seconds=round(time.monotonic() - started, 1))
+    return made
 
 
 def identity(lake: ArrowLake, order: Order) -> str:

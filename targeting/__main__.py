@@ -9,11 +9,14 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from jobs.run import guarded
-from targeting.command import audience, day, demo, doctor, history, ingest, maintain, model, quarantine, status, tables
+from jobs.journal import recorded
+from targeting.command import audience, day, demo, doctor, ingest, model, quarantine, status, tables
+from validation.verdict import OvertoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from targeting.command.reply import Reply
 
     from targeting.command.reply import Reply
 
@@ -30,6 +33,7 @@ COMMANDS = {
     "maintain": maintain,
     "doctor": doctor,
 }
+CHANGING = (demo, ingest, day, audience, model)
 
 EPILOG = (
     "overtone COMMAND --help shows an example of each. "
@@ -61,7 +65,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser().parse_args(argv)
     replies: list[Reply] = []
     try:
-        code = guarded(lambda: replies.append(COMMANDS[options.command].run(options)), f"overtone {options.command}")
+        reply = _run(options)
+    except OvertoneError as error:
+        print(f"overtone {options.command}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print(f"overtone {options.command}: interrupted; run it again to go on", file=sys.stderr)
         sys.exit(130)
@@ -72,6 +79,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         code = reply.exit_code
     if code:
         sys.exit(code)
+
+
+def _run(options: argparse.Namespace) -> Reply:
+    """Run a command; one that may change something is logged beside the lake."""
+    module = COMMANDS[options.command]
+    run: Callable[[argparse.Namespace], Reply] = module.run
+    action = getattr(options, "action", None)
+    if module not in CHANGING or action in ("list", "show"):
+        return run(options)
+    name = " ".join(("overtone", options.command, *([action] if action else [])))
+    with recorded(name, demo.lake(options) if module is demo else options.lake):
+        return run(options)
 
 
 def _leaves(sub: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:

@@ -22,6 +22,7 @@ LAKE = "folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)"
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and end the process with the platform's exit code: 3 if the table breaks its contract."""
+    from jobs.journal import recorded
     from jobs.run import add_dates, guarded
 
     parser = argparse.ArgumentParser(prog="python -m validation", description="Audit tables and show what audits found.")
@@ -38,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     docs.add_argument("--out", type=Path, default=Path("build/docs"), help="folder to write to (default: ./build/docs)")
     docs.set_defaults(action=render_docs)
     options = parser.parse_args(argv)
-    sys.exit(guarded(lambda: options.action(options)))
+    logged = recorded(f"validation {options.command}", options.lake)
+    sys.exit(guarded(logged(lambda: options.action(options))))
 
 
 def audit_table(options: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 from jobs.contracts.events import AGE_BANDS, CONSENTS
 from jobs.sources.pseudonym import pseudonym
 from validation.contract import did_you_mean
-from validation.verdict import WrongUse
+from validation.verdict import WrongRow, WrongUse
 
 if TYPE_CHECKING:
     from jobs.sources.parsing import Taking
@@ -65,18 +65,18 @@ def statements(path: Path, taking: Taking) -> list[Statement]:
 def _statement(row: dict[str, str], number: int, path: Path, taking: Taking) -> Statement:
     where = f"{path}, line {number}"
     if not (row["user"] or "").strip():
-        raise WrongUse(f"{where}: user is empty")
+        raise WrongRow(f"{where}: user is empty")
     for name, choices in (("consent", CONSENTS), ("age_band", AGE_BANDS)):
         if row[name] not in choices:
-            raise WrongUse(f"{where}: unknown {name} {row[name]!r}{did_you_mean(row[name] or '', choices)}")
+            raise WrongRow(f"{where}: unknown {name} {row[name]!r}{did_you_mean(row[name] or '', choices)}")
     zone = (row.get("time_zone") or "").strip() or None
     if zone and zone not in available_timezones():
-        raise WrongUse(f"{where}: unknown time_zone {zone!r}{did_you_mean(zone, available_timezones())[:80]}")
+        raise WrongRow(f"{where}: unknown time_zone {zone!r}{did_you_mean(zone, available_timezones())[:80]}")
     try:
         since = date.fromisoformat(row["from"] or "")
     except ValueError as error:
-        raise WrongUse(f"{where}: from is {row['from']!r}, no date of the form 2026-11-01") from error
+        raise WrongRow(f"{where}: from is {row['from']!r}, no date of the form 2026-11-01") from error
     if since > taking.clock.date():
-        raise WrongUse(f"{where}: from is {since}, which lies ahead; the latest that can hold is {taking.clock.date()}")
+        raise WrongRow(f"{where}: from is {since}, which lies ahead; the latest that can hold is {taking.clock.date()}")
     who = pseudonym(taking.key, taking.source, row["user"].strip())
     return Statement(who, row["consent"], row["age_band"], since, zone, number - 1)

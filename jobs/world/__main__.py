@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from datetime import date
 
+from jobs.journal import recorded
 from jobs.lake.address import Address
 from jobs.world.preset import PRESETS, World
 from validation.contract import did_you_mean
@@ -21,7 +22,9 @@ def main(words: list[str] | None = None) -> int:
     """Parse the command line, make the world, and return the exit code."""
     logging.basicConfig(level=logging.WARNING)
     try:
-        return _run(parser().parse_args(words))
+        options = parser().parse_args(words)
+        with recorded("jobs.world", options.lake):
+            return _run(options)
     except OvertoneError as error:
         print(f"world: {error}", file=sys.stderr)
         return error.exit_code

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.contracts.events import PLAYS
-from jobs.run import add_dates, asked, days
+from jobs.journal import tell
+from jobs.run import NOTHING, PUBLISHED, add_dates, asked, days
 from targeting.campaigns import load
 from targeting.command.place import FIRST_STEP, address
 from targeting.command.reply import Reply, table
@@ -146,11 +147,14 @@ def execute(stages: Sequence[Stage], day: Day, progress: Progress | None = None)
         before = time.monotonic()
         progress.number += 1
         _note(f"{progress.place} {stage.name} ...", end="\r")
+        tell("stage_started", name=stage.name)
         result = stage.run(day)
-        progress.finish(stage, time.monotonic() - before, changed=result.changed)
+        seconds = time.monotonic() - before
+        progress.finish(stage, seconds, changed=result.changed)
+        tell("stage_ended", name=stage.name, state=PUBLISHED if result.changed else NOTHING, rows=result.rows, seconds=round(seconds, 1))
         first, *more = result.sentence.splitlines()
         _note("\n".join((f"{progress.place} {first}{progress.left() if result.changed else ''}", *more)))
-        found.append((stage, result, time.monotonic() - before))
+        found.append((stage, result, seconds))
     return found
 
 

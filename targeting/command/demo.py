@@ -74,13 +74,17 @@ def run(options: argparse.Namespace) -> Reply:
     """Run all stages, then draw the page."""
     from jobs.lake.spark import SparkLake
 
-    own = None if options.source == WORLD or VARIABLE in os.environ else f"./build/{options.source}/lake"
-    address = place.address(options.lake or own)
+    address = place.address(lake(options))
     setting = _setting(options, address)
     load(setting.campaigns)  # a mistake in the file is said now, not after all stages before
-    lake = SparkLake(address)
-    results, day = play(lake, setting)
-    return _reply(results, day, _page(lake, day))
+    results, day = play(SparkLake(address), setting)
+    return _reply(results, day, _page(day.lake, day))
+
+
+def lake(options: argparse.Namespace) -> str | None:
+    """Return the lake that --lake names; a real feed has one of its own unless one is named."""
+    own = None if options.source == WORLD or VARIABLE in os.environ else f"./build/{options.source}/lake"
+    return options.lake or own
 
 
 def play(lake: SparkLake, setting: Setting, stop: str = "") -> tuple[list[tuple[Stage, Done, float]], Day]:

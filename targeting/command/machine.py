@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -59,8 +60,8 @@ def packages() -> Finding:
 
 def java() -> Finding:
     """Look for the Java that Spark would start: JAVA_HOME, else the one that set-up took, else the PATH's."""
-    stated = re.search(r"JAVA_HOME:-([^}]+)}", _text(_conf() / "spark-env.sh"))
-    home = os.environ.get("JAVA_HOME") or (stated[1] if stated else "")
+    stated = re.search(r"export JAVA_HOME=(.+)$", _text(_conf() / "spark-env.sh"), re.MULTILINE)
+    home = os.environ.get("JAVA_HOME") or (shlex.split(stated[1])[0] if stated else "")
     program = str(Path(home, "bin", "java")) if home else shutil.which("java")
     mend = f"install Java {OLDEST_JAVA} or newer, or {SET_UP}, which takes one"
     if program is None:

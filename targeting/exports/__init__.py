@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from jobs.contracts.delivery import AUDIENCES
+from jobs.journal import tell
 from jobs.run import NOTHING, PUBLISHED, Outcome
 from targeting.exports.csv_file import Csv
 from targeting.exports.deliver import deliver, take_back
@@ -38,6 +39,7 @@ def export(lake: ArrowLake, day: date, folder: Path) -> Outcome:
             fresh[row["audience"]] = deliver(lake, row, day, folder, EXPORTS[form])
         except Refused as error:
             refused.append(str(error))
+            tell("refused", name=row["audience"], dates=str(day), gate="release")
     back, written = take_back(lake, day, folder, fresh), sum(fresh.values())
     parts = [f"{written} audience{'s' if written != 1 else ''} written to {folder}" if written else "nothing to write"]
     if len(fresh) > written:
@@ -45,4 +47,6 @@ def export(lake: ArrowLake, day: date, folder: Path) -> Outcome:
     if back:
         parts.append(f"{back} taken back")
     sentence = f"export: {', '.join(parts)}" + "".join(f"\n        {reason}" for reason in refused)
-    return Outcome("exports", PUBLISHED if written or back else NOTHING, (day,), len(fresh), rejected=len(refused), sentence=sentence)
+    state = PUBLISHED if written or back else NOTHING
+    tell("exported", dates=str(day), state=state, rows=len(fresh))
+    return Outcome("exports", state, (day,), len(fresh), rejected=len(refused), sentence=sentence)
