@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from jobs.journal import recorded
-from targeting.command import audience, day, demo, doctor, ingest, model, quarantine, status, tables
+from targeting.command import audience, day, demo, doctor, freshness, ingest, log, model, quarantine, status, tables
 from validation.verdict import OvertoneError
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ COMMANDS = {
     "audience": audience,
     "model": model,
     "quarantine": quarantine,
-    "maintain": maintain,
+    "freshness": freshness,
+    "log": log,
     "doctor": doctor,
 }
 CHANGING = (demo, ingest, day, audience, model)

@@ -121,15 +121,14 @@ def test_what_a_later_batch_mended_is_held_back_no_more(call: Callable[..., Answ
 
 def test_tables_and_one_table(call: Callable[..., Answer]) -> None:
     rows = read(call, "tables")
-    assert rows[0] == ["name", "key", "columns", "rules", "purpose", "retention_days", "row"]
+    assert rows[0] == ["name", "key", "columns", "rules", "purpose", "retention_days", "fresh_hours", "row"]
     assert [row[0] for row in rows[1:]] == list(TABLES)
     table = TABLES["targeting.bookings"]
     told = asked(call, "tables", "targeting.bookings")
     assert [column["name"] for column in told["columns"]] == list(table.names)
     assert (told["key"], told["purpose"], told["retention_days"]) == (list(table.key), "ads", 3650)
     _, out, _ = call("tables", "targeting.bookings")
-    kept = f"kept 3650 days; suite {told['suite']}"
-    assert out.startswith(f"targeting.bookings: {table.row}\nkey date, campaign; partition date; purpose ads; {kept}\n")
+    assert out.startswith(f"targeting.bookings: {table.row}\nkey date, campaign; partition date; purpose ads; kept 3650 days; a date is due 8 hours after its end\n")
     assert "flight_in_order" in out
     assert "no row rules" in call("tables", "targeting.members")[1]
 
@@ -311,7 +310,7 @@ def test_every_command_helps_with_an_example_that_it_accepts(path: tuple[str, ..
 
 
 def test_the_commands_are_those_that_are_promised() -> None:
-    wanted = {"demo", "ingest", "day", "tables", "status", "doctor", "maintain", "table history", "table restore"}
+    wanted = {"demo", "ingest", "day", "tables", "status", "freshness", "log", "doctor"}
     wanted |= {f"audience {one}" for one in ("list", "show", "build", "export")} | {"model list", "model approve", "quarantine list"}
     assert {" ".join(path) for path in LEAVES} == wanted
     assert set(COMMANDS) == {path[0] for path in LEAVES}

@@ -57,6 +57,7 @@ SCORES = Table(
     ),
     Purpose.ADS,
     retention_days=60,
+    fresh_hours=7,
     rules=(Rule("probability", "score BETWEEN 0 AND 1", "a probability"),),
     may_be_empty=True,
 )
@@ -68,6 +69,7 @@ CLUSTERS = Table(
     (DAY, LISTENER, Column("cluster", "string", "name of the cluster", required=True)),
     Purpose.ADS,
     retention_days=60,
+    fresh_hours=7,
     may_be_empty=True,
 )
 
@@ -86,6 +88,7 @@ CLUSTER_PROFILES = Table(
     ),
     Purpose.ADS,
     retention_days=200,
+    fresh_hours=7,
     may_be_empty=True,
 )
 
@@ -110,6 +113,7 @@ AUDIENCES = Table(
     ),
     Purpose.ADS,
     retention_days=400,
+    fresh_hours=8,
     expectations=(Expectation("values", "state", allowed=AUDIENCE_STATES),),
     may_be_empty=True,
 )
@@ -126,6 +130,7 @@ MEMBERS = Table(
     ),
     Purpose.ADS,
     retention_days=60,
+    fresh_hours=8,
     may_be_empty=True,
 )
 
@@ -147,6 +152,7 @@ BOOKINGS = Table(
     ),
     Purpose.ADS,
     retention_days=3650,
+    fresh_hours=8,
     rules=(Rule("flight_in_order", "last_day >= first_day", "a flight ends on or after its first day"),),
     may_be_empty=True,
 )

@@ -20,6 +20,7 @@ USER_DAYS = Table(
     ),
     Purpose.CONTENT,
     retention_days=400,
+    fresh_hours=6,
     rules=(
         Rule("not_known_before", "known_date >= date", "nothing is known before it happens"),
         Rule("counts_add_up", "skips <= judged AND judged <= plays AND completes <= timed", "parts are no larger than the whole"),
@@ -41,6 +42,7 @@ USER_FEATURES = Table(
     ),
     Purpose.CONTENT,
     retention_days=200,
+    fresh_hours=6,
     rules=(
         Rule("known_by_then", "known_date <= date", "only what was known at the end of the date"),
         Rule("windows_nest", "plays_1d <= plays_7d AND plays_7d <= plays_28d AND plays_28d <= plays_90d", "longer windows hold no less"),
@@ -71,6 +73,7 @@ CONTEXT_FEATURES = Table(
     ),
     Purpose.SERVICE,
     retention_days=200,
+    fresh_hours=6,
     rules=(
         Rule("daypart_known", one_of("daypart", tuple(DAYPARTS)), "a daypart of the list"),
         Rule("weather_known", one_of("weather", WEATHER_KINDS), "a kind of weather of the list"),
@@ -89,6 +92,7 @@ USER_SEGMENTS = Table(
     ),
     Purpose.ADS,
     retention_days=100,
+    fresh_hours=6,
     expectations=(Expectation("values", "segment", allowed=tuple(s.name for s in SEGMENTS)),),
     may_be_empty=True,
 )
@@ -122,6 +126,7 @@ EXAMPLES = Table(
     ),
     Purpose.ADS,
     retention_days=200,
+    fresh_hours=78,  # labels settle first: a date's examples are made three dates later
     rules=(
         Rule(
             "features_known_before",

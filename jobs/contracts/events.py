@@ -64,6 +64,7 @@ PLAYS = Table(
     ),
     Purpose.SERVICE,
     retention_days=400,
+    fresh_hours=3,
     rules=(
         *EVENT_RULES,
         Rule("duration_not_negative", "ms_played IS NULL OR ms_played BETWEEN 0 AND 86400000", "heard for 0 s to 24 h"),
@@ -101,6 +102,7 @@ AD_EVENTS = Table(
     ),
     Purpose.SERVICE,  # the log of what was delivered: billing and caps need it whoever heard the ad
     retention_days=400,
+    fresh_hours=3,
     rules=(
         *EVENT_RULES,
         Rule("ad_kind_known", one_of("kind", AD_KINDS), "a kind of the list"),
@@ -150,6 +152,7 @@ WEATHER = Table(
     ),
     Purpose.SERVICE,
     retention_days=400,
+    fresh_hours=3,
     rules=(
         Rule("issued_before", "known_ts <= event_ts", "a forecast is issued before the hour it is about"),
         DATE_OF_EVENT,

@@ -57,6 +57,7 @@ SILVER_LISTENERS = Table(
     ),
     Purpose.SERVICE,
     retention_days=400,
+    fresh_hours=5,
     rules=(
         Rule("known_by_then", "known_ts < date + INTERVAL 1 DAY", "nothing learned later"),
         Rule("no_minor_allowed", f"NOT ads_allowed OR ({AGREED})", "only consenting adults"),
@@ -81,6 +82,7 @@ SILVER_TRACKS = Table(
     ),
     Purpose.CONTENT,
     retention_days=400,
+    fresh_hours=5,
     rules=(Rule("match_known", one_of("matched_by", MATCHES), "a kind of match of the list"),),
 )
 
@@ -112,6 +114,7 @@ LISTENS = Table(
     ),
     Purpose.SERVICE,
     retention_days=400,
+    fresh_hours=5,
     rules=(
         Rule("hour_of_day", "local_hour BETWEEN 0 AND 23", "an hour of the day"),
         Rule("local_near_utc", "abs(datediff(local_date, date)) <= 1", "local date within a day of the UTC date"),
@@ -143,6 +146,7 @@ SESSIONS = Table(
     ),
     Purpose.SERVICE,
     retention_days=400,
+    fresh_hours=5,
     rules=(
         Rule("ends_after_start", "ended_ts >= started_ts", "ends at or after its start"),
         Rule("has_plays", "plays >= 1", "at least one play"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from jobs import journal
 from jobs.catalogue import TABLES
 from jobs.lake import key
 from jobs.lake.address import folder
@@ -49,7 +50,7 @@ def examine(lake: ArrowLake) -> Iterator[Finding]:
     yield machine.disk("disk of the lake", lake.address.path or Path.cwd())
     yield machine.disk("disk for temporary files", Path(tempfile.gettempdir()))
     yield from machine.services()
-    for look_at in (_store, _key, _tables):
+    for look_at in (_store, _log, _key, _tables):
         yield look_at(lake)
 
 
@@ -59,6 +60,15 @@ def _store(lake: ArrowLake) -> Finding:
     except (OSError, OvertoneError) as error:
         return Finding("lake", WRONG, f"{lake.address.uri}: {error}", "check the address and the credentials")
     return Finding("lake", FINE, f"{lake.address.uri}: {made} of {len(TABLES)} tables")
+
+
+def _log(lake: ArrowLake) -> Finding:
+    """Look whether runs can leave a log; they run without one too."""
+    path = journal.log_of(lake.address)
+    there = next(one for one in (path, *path.parents) if one.exists())
+    if os.access(there, os.W_OK):
+        return Finding("log", FINE, str(path))
+    return Finding("log", WARNING, f"{there} may not be written", "runs will leave no log: give yourself the right to write there")
 
 
 def _key(lake: ArrowLake) -> Finding:

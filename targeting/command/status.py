@@ -1,12 +1,14 @@
-"""`overtone status`: what is published for which date, what is stale, what was held back."""
+"""`overtone status`: what is published for which date, what is stale or late, what was held back."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jobs.catalogue import TABLES
-from jobs.contracts.operations import QUARANTINE, VERDICTS
+from jobs.contracts.operations import QUARANTINE
 from jobs.contracts.silver import MATCHES, SILVER_TRACKS
+from targeting.command.freshness import COLUMNS, held_back, judge, told
 from targeting.command.model import versions
 from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from ray_tune.scorer import Scorer
     from validation.contract import Table
 
-HELP = "say what is published for which date, which versions, what is stale and what was held back"
+HELP = "say what is published for which date, which versions, what is stale, late and held back"
 MODEL = "response"  # the model whose champion scores
 EXAMPLE = "overtone status --json"
 
@@ -35,7 +37,7 @@ def run(options: argparse.Namespace) -> Reply:
     lake = opened(options.lake)
     stale = stale_dates(lake)
     tables = [_state(lake, one, stale.get(one.name, [])) for one in TABLES.values() if lake.exists(one)]
-    held = held_back(lake)
+    held, late = held_back(lake), [told(one) for one in judge(lake, datetime.now(UTC)) if one.late] if tables else []
     models, tracks = versions(lake), matched(lake)
     text = "\n\n".join(
         (
@@ -43,11 +45,12 @@ def run(options: argparse.Namespace) -> Reply:
             table(tables, ("table", "version", "dates", "first", "last", "stale", "refused"), empty="nothing is published yet"),
             "models\n" + table(models, ("model", "version", "as_of", "gate", "champion", "approved_by"), empty="no model was trained yet"),
             "tracks found in a catalogue\n" + table(tracks, ("feed", "tracks", "share", *MATCHES), empty="no track was heard yet"),
+            "late\n" + table(late, COLUMNS, empty="nothing is late"),
             "held back\n" + table(held, ("table", "dates", "rule", "observed", "expected"), empty="nothing was held back"),
             _advice(stale) if tables else nothing(lake, ""),
         )
     )
-    found = {"tables": tables, "models": models, "tracks": tracks, "held_back": held, "stale": stale}
+    found = {"tables": tables, "models": models, "tracks": tracks, "late": late, "held_back": held, "stale": stale}
     return Reply({"lake": lake.address.uri, **found}, text)
 
 
@@ -110,17 +113,6 @@ def matched(lake: ArrowLake) -> list[dict[str, object]]:
     return [
         {"feed": feed, "tracks": sum(by.values()), "share": f"{1 - by['none'] / sum(by.values()):.1%}", **by}
         for feed, by in sorted(counts.items())
-    ]
-
-
-def held_back(lake: ArrowLake) -> list[dict[str, object]]:
-    """Return failed checks of batches that no later batch of the same dates replaced."""
-    rows = sorted(lake.read(VERDICTS).to_pylist(), key=lambda row: row["audited_at"])
-    newest = {(row["target"], row["dates"]): row["run"] for row in rows}
-    return [
-        {"table": row["target"], **{name: row[name] for name in ("dates", "rule", "observed", "expected", "failed_rows")}}
-        for row in rows
-        if not row["success"] and newest[row["target"], row["dates"]] == row["run"]
     ]
 
 

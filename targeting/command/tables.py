@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from validation.contract import Table
 
-HELP = "list the tables with their keys, columns, rules, purpose and retention"
+HELP = "list the tables with their keys, columns, rules, purpose, retention and when they are due"
 EXAMPLE = "overtone tables features.user_features"
 
 
@@ -30,7 +30,9 @@ def run(options: argparse.Namespace) -> Reply:
         return Reply(describe(one), _page(one))
     found = [describe(one) for one in catalogue.TABLES.values()]
     rows = [{**row, "key": ", ".join(row["key"]), "columns": len(row["columns"]), "rules": len(row["rules"])} for row in found]
-    return Reply(found, table(rows, ("name", "key", "columns", "rules", "purpose", "retention_days", "row"), empty="no tables"))
+    return Reply(
+        found, table(rows, ("name", "key", "columns", "rules", "purpose", "retention_days", "fresh_hours", "row"), empty="no tables")
+    )
 
 
 def describe(one: Table) -> dict[str, Any]:
@@ -42,6 +44,7 @@ def describe(one: Table) -> dict[str, Any]:
         "partition": list(one.partition),
         "purpose": str(one.purpose),
         "retention_days": one.retention_days,
+        "fresh_hours": one.fresh_hours,
         "rejected_share": one.rejected_share,
         "suite": suite_version(one),
         "columns": [{**asdict(column), "purpose": str(column.purpose or one.purpose)} for column in one.columns],
@@ -53,7 +56,8 @@ def describe(one: Table) -> dict[str, Any]:
 def _page(one: Table) -> str:
     columns = [{"column": c.name, "type": c.dtype, "required": c.required, "meaning": c.meaning} for c in one.columns]
     rules = [{"rule": r.name, "predicate": r.predicate, "meaning": r.meaning} for r in one.rules]
-    kept = f"kept {one.retention_days} days; suite {suite_version(one)}"
+    due = "no date is due" if one.fresh_hours is None else f"a date is due {one.fresh_hours} hours after its end"
+    kept = f"kept {one.retention_days} days; {due}"
     head = f"{one.name}: {one.row}\nkey {', '.join(one.key)}; partition {', '.join(one.partition) or 'none'}; purpose {one.purpose}; {kept}"
     return "\n\n".join(
         (
