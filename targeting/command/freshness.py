@@ -108,7 +108,7 @@ def judged(one: Table, known: Mapping[date, datetime | None], held: Sequence[Map
     later date was.
     """
     hours, newest = one.fresh_hours or 0, max(known, default=None)
-    expected = (now.astimezone(UTC) - hours * HOUR).date() - DAY
+    expected = (now - hours * HOUR).date() - DAY
     plain = Freshness(one.name, hours, expected, newest, known[newest] if newest else None)
     rules: dict[date, set[str]] = {}
     for found in held:
@@ -173,4 +173,4 @@ def _moment(text: str) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no moment of the form 2026-11-10T06:00") from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
