@@ -19,6 +19,7 @@ from small_lake import DAY, audience, campaign, one, put, said, who
 from jobs.contracts.delivery import AUDIENCES, CLUSTERS, MEMBERS
 from jobs.contracts.derived import USER_SEGMENTS
 from jobs.contracts.silver import SILVER_LISTENERS
+from jobs.journal import log_of, recorded
 from jobs.lake import key
 from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
@@ -288,6 +289,19 @@ def test_all_that_are_released_are_exported_and_the_rest_is_said(lake: ArrowLake
     again = export(lake, DAY, folder)
     assert (again.state, again.sentence) == (NOTHING, "export: nothing to write, 3 there already")
     assert content(folder) == before
+
+
+def test_what_was_exported_and_what_was_refused_is_logged_without_a_member(lake: ArrowLake, tmp_path: Path) -> None:
+    put(lake, MEMBERS, [one(MEMBERS, audience="rival", listener_id=who(n)) for n in range(FLOOR - 1)], DAY)
+    with recorded("overtone audience export", lake.address.uri):
+        export(lake, DAY, tmp_path / "out")
+    text = log_of(lake.address).read_text()
+    told = [json.loads(line) for line in text.splitlines()]
+    assert [(line["name"], line["dates"], line["gate"]) for line in told if line["event"] == "refused"] == [
+        (name, "2026-11-09", "release") for name in sorted({row["audience"] for row in lake.read(AUDIENCES).to_pylist()} - {"small"})
+    ]
+    assert [(line["state"], line["rows"]) for line in told if line["event"] == "exported"] == [(NOTHING, 0)]
+    assert not [n for n in range(PEOPLE) if who(n) in text]
 
 
 def test_what_may_not_be_released_any_more_is_taken_back(lake: ArrowLake, tmp_path: Path) -> None:

@@ -186,6 +186,19 @@ def test_a_table_whose_first_batch_was_held_back_is_held_back_not_merely_never_p
     assert (found.state, found.missing) == (HELD, D - DAY)
 
 
+def test_a_batch_without_a_good_row_is_told_as_long_as_nothing_was_published_since(lake: ArrowLake) -> None:
+    """It has no dates that its verdict could name."""
+    publish(lake, D - DAY)
+    row = one(
+        VERDICTS, target=PLAYS.name, run="all-bad", dates="all", rule="rejected_share", audited_at=datetime.now(UTC) + timedelta(hours=1)
+    )
+    lake.append(VERDICTS, pa.Table.from_pylist([row], arrow_schema(VERDICTS)), Note("x"))
+    found = by_table(lake, at(D + DAY, 8))["bronze.plays"]
+    assert (found.state, found.why) == (HELD, "a batch was held back: rejected_share")
+    hold_back(lake, LISTENS, "all", "rejected_share")  # audited long before what was published since
+    assert by_table(lake, at(D + DAY, 8))["silver.listens"].state == LATE
+
+
 def test_a_batch_that_was_mended_by_a_later_one_is_held_back_no_more(lake: ArrowLake) -> None:
     publish(lake, D - DAY)
     hold_back(lake, LISTENS, str(D), "hour_of_day", hour=1)

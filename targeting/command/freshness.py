@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jobs.catalogue import TABLES
 from jobs.contracts.operations import VERDICTS
+from jobs.lake.commit import WHOLE
 from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
 from validation.verdict import OvertoneError, WrongUse
@@ -79,7 +80,7 @@ def held_back(lake: ArrowLake) -> list[dict[str, object]]:
     rows = sorted(lake.read(VERDICTS).to_pylist(), key=lambda row: row["audited_at"])
     newest = {(row["target"], row["dates"]): row["run"] for row in rows}
     return [
-        {"table": row["target"], **{name: row[name] for name in ("dates", "rule", "observed", "expected", "failed_rows")}}
+        {"table": row["target"], **{name: row[name] for name in ("dates", "rule", "observed", "expected", "failed_rows", "audited_at")}}
         for row in rows
         if not row["success"] and newest[row["target"], row["dates"]] == row["run"]
     ]
@@ -114,6 +115,7 @@ def judged(one: Table, known: Mapping[date, datetime | None], held: Sequence[Map
     for found in held:
         for day in _span(str(found["dates"])) if found["table"] == one.name else ():
             rules.setdefault(day, set()).add(str(found["rule"]))
+    whole = {str(found["rule"]) for found in held if _nameless(found, plain)}
     owed = {day for day in rules if day <= expected and day not in known}
     if newest is None and not one.may_be_empty:
         owed.add(expected)
@@ -123,11 +125,17 @@ def judged(one: Table, known: Mapping[date, datetime | None], held: Sequence[Map
         return plain if newest else replace(plain, state=NONE, why="nothing need be published")
     missing = min(owed)
     state, why = LATE if newest else NEVER, f"{missing} is missing" if newest else "no date was ever published"
-    if missing in rules:
-        state, why = HELD, f"{missing} was held back: {', '.join(sorted(rules[missing]))}"
+    if broken := rules.get(missing, whole):
+        state, why = HELD, f"{missing if missing in rules else 'a batch'} was held back: {', '.join(sorted(broken))}"
     return replace(
         plain, missing=missing, late_hours=round((now - due(missing, hours)) / HOUR, 1) if newest else None, state=state, why=why
     )
+
+
+def _nameless(found: Mapping[str, object], one: Freshness) -> bool:
+    """Say whether a batch without a good row, and so without dates, was held back after a table's newest publication."""
+    at = found["audited_at"]
+    return found["table"] == one.table and found["dates"] == WHOLE and (one.at is None or (isinstance(at, datetime) and at > one.at))
 
 
 def due(day: date, hours: int) -> datetime:
