@@ -20,7 +20,7 @@ import time
 import traceback
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from jobs.lake.address import Address
@@ -142,7 +142,7 @@ def recorded(command: str, lake: str | None) -> Iterator[None]:
     logger.propagate = False
     started = time.monotonic()
     try:
-        tell("started", lake=address.uri, host=socket.gethostname(), pid=os.getpid(), release=version("overtone"))
+        tell("started", lake=address.uri, host=socket.gethostname(), pid=os.getpid(), release=_release())
         yield
         _ended(started, "done", 0)
     except BaseException as error:
@@ -171,6 +171,14 @@ def _failed(error: BaseException, started: float) -> None:
 
 def _ended(started: float, state: str, exit_code: int) -> None:
     tell("ended", state=state, exit_code=exit_code, seconds=round(time.monotonic() - started, 1))
+
+
+def _release() -> str | None:
+    """Return the installed release; a bare checkout on the import path has none."""
+    try:
+        return version("overtone")
+    except PackageNotFoundError:
+        return None
 
 
 def _name() -> str:

@@ -34,7 +34,8 @@ COMMANDS = {
     "log": log,
     "doctor": doctor,
 }
-CHANGING = (demo, ingest, day, audience, model)
+# What only looks leaves no log: commands, and actions of others.
+LOOKS, LOOKING = (status, tables, quarantine, freshness, log, doctor), ("list", "show", "history")
 
 EPILOG = (
     "overtone COMMAND --help shows an example of each. "
@@ -87,7 +88,7 @@ def _run(options: argparse.Namespace) -> Reply:
     module = COMMANDS[options.command]
     run: Callable[[argparse.Namespace], Reply] = module.run
     action = getattr(options, "action", None)
-    if module not in CHANGING or action in ("list", "show"):
+    if module in LOOKS or action in LOOKING:
         return run(options)
     name = " ".join(("overtone", options.command, *([action] if action else [])))
     with recorded(name, demo.lake(options) if module is demo else options.lake):
