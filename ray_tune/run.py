@@ -7,6 +7,7 @@ python -m ray_tune response --as-of 2026-11-09 --trials 4                       
 from __future__ import annotations
 
 import json
+import logging
 import time
 from importlib.metadata import version as installed
 from typing import TYPE_CHECKING
@@ -44,6 +45,7 @@ def train(lake: ArrowLake, order: Order) -> Training:
     if row is not None:
         sentence = f"{name}: nothing to do, version {row['version']} was made of these examples, settings and code"
         return Training(NOTHING, sentence, mark, row["run_id"], row["version"], row["gate"], row["reason"])
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # without a home it says at length that it made do
     # MLflow, Ray and LightGBM take seconds to import: only an order that has something to do pays for them.
     from ray_tune.challenge import challenge
 
