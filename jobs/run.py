@@ -7,6 +7,7 @@ spark-submit jobs/listens.py --date 2026-11-01 --lake ./build/lake
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import time
 from dataclasses import dataclass, field
@@ -208,8 +209,9 @@ def asked(options: argparse.Namespace) -> Dates:
     raise WrongUse("name the dates: either --date, or --from together with --to")
 
 
-def guarded(action: Callable[[], None], who: str = "overtone") -> int:
-    """Run an action; say an error of ours, or of the store, in one line on stderr and return its exit code, 0 if there was none."""
+def guarded(action: Callable[[], None]) -> int:
+    """Run an action; say an error of ours in one line on stderr and return its exit code, 0 if there was none."""
+    spell_out()
     try:
         action()
     except OvertoneError as error:
@@ -222,6 +224,12 @@ def guarded(action: Callable[[], None], who: str = "overtone") -> int:
         sys.stderr.write(f"{who}: {said}\n")
         return OvertoneError.exit_code
     return 0
+
+
+def spell_out() -> None:
+    """Let standard output spell characters that its encoding lacks, as \\xe9, like standard error does: an answer is no reason to fail."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _say(outcome: Outcome) -> None:

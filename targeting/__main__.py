@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from jobs.journal import recorded
+from jobs.run import spell_out
 from targeting.command import audience, day, demo, doctor, freshness, ingest, log, model, quarantine, status, tables
 from validation.verdict import OvertoneError
 
@@ -65,7 +66,7 @@ def _wide(prog: str) -> argparse.HelpFormatter:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and end the process with the platform's exit code."""
     options = parser().parse_args(argv)
-    replies: list[Reply] = []
+    spell_out()
     try:
         reply = _run(options)
     except OvertoneError as error:

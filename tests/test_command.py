@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,6 +124,14 @@ def test_a_real_feed_has_a_lake_of_its_own_unless_one_is_named(
     assert "build/eventsim/lake' is a file" in call(capsys, *words)[2]
     monkeypatch.setenv("OVERTONE_LAKE", "named")
     assert "/named' is a file" in call(capsys, *words)[2]
+
+
+@pytest.mark.parametrize("settings", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "LC_ALL": "C"}], ids=str)
+def test_an_output_that_knows_ascii_alone_is_no_reason_to_fail(settings: dict[str, str], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "targeting", "log", "--lake", str(tmp_path / "Öl")]
+    done = subprocess.run(command, env=os.environ | settings, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\xd6l-logs" in done.stdout
 
 
 def test_rows_are_laid_out_in_columns() -> None:

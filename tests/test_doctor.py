@@ -122,6 +122,27 @@ def test_a_java_too_old_or_broken_is_told(
     assert "install Java 17 or newer" in told.mend
 
 
+def test_the_java_that_set_up_took_is_found_whatever_its_path_holds(
+    lake: ArrowLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As infra/setup.sh writes it down: for a shell, quoted."""
+    java = tmp_path / "it's a $path/jdk/bin/java"
+    java.parent.mkdir(parents=True)
+    java.write_text("#!/bin/sh\necho 'openjdk version \"21.0.8\" 2025' >&2\n")
+    java.chmod(0o755)
+    home = str(java.parent.parent).replace("'", "'\\''")
+    (tmp_path / "spark-env.sh").write_text(f"[ -n \"${{JAVA_HOME:-}}\" ] || export JAVA_HOME='{home}'\n")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    assert found(lake, "Java") == machine.Finding("Java", machine.FINE, f"21 at {java}")
+
+
+def test_a_lake_beside_which_nothing_may_be_written_leaves_no_log(lake: ArrowLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.os, "access", lambda path, _: path != lake.address.path.parent)  # type: ignore[union-attr]
+    told = found(lake, "log")
+    assert (told.state, told.found) == (machine.WARNING, f"{lake.address.path.parent} may not be written")  # type: ignore[union-attr]
+
+
 def test_no_java_at_all_is_told(lake: ArrowLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))

@@ -73,7 +73,7 @@ def _run(options: argparse.Namespace) -> int:
     low, high = world.made
     print(f"world: seed {world.seed}, {high - low:,} listeners x {world.days} days from {world.first}, into {out.uri}", flush=True)
     made = make(world, out, SparkLake(lake), lambda text: print(text, flush=True))
-    print("world: " + " · ".join(f"{feed} {rows:,}" for feed, rows in made.by_feed.items() if rows))
+    print("world: " + ", ".join(f"{feed} {rows:,}" for feed, rows in made.by_feed.items() if rows))
     return 0
 
 
