@@ -44,6 +44,8 @@ def test_a_table_derives_its_schema_and_lists() -> None:
         ({"columns": (*COLUMNS, COLUMNS[0])}, "declared twice"),
         ({"key": ("listner_id",)}, "did you mean 'listener_id'"),
         ({"partition": ("day",)}, "'day' is not declared"),
+        ({"fresh_hours": 0}, "fresh_hours is 0; it is 1 or more, of a table with dates"),
+        ({"fresh_hours": 6, "partition": ()}, "fresh_hours is 6; it is 1 or more, of a table with dates"),
     ],
 )
 def test_a_table_that_contradicts_itself_is_refused(changes: dict[str, object], message: str) -> None:
