@@ -49,10 +49,12 @@ def start(settings: Mapping[str, str] | None = None) -> SparkSession:
 @contextmanager
 def _quiet_start() -> Iterator[Path]:
     """Keep the JVM's start-up chatter off the terminal: it and its Python workers write to a log file from birth."""
-    log = Path(tempfile.gettempdir()) / f"overtone-spark-{os.getpid()}.log"
+    # Its own and nobody else's to read: another user's file of an equal name would end the run, and Spark may quote rows there.
+    handle, name = tempfile.mkstemp(prefix=f"overtone-spark-{os.getpid()}-", suffix=".log")
+    log = Path(name)
     sys.stderr.flush()
     kept = os.dup(2)
-    with log.open("ab") as file:
+    with os.fdopen(handle, "ab") as file:
         os.dup2(file.fileno(), 2)
         try:
             yield log
