@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 
 from jobs.contracts.operations import QUARANTINE, VERDICTS
 from jobs.journal import tell
-from jobs.lake.arrow import partition_values
 from jobs.lake.commit import Note
 from jobs.lake.files import partition_values
 from jobs.lake.schema import arrow_schema
@@ -95,6 +94,8 @@ def finish(lake: SparkLake, batch: Batch, staged: str, replace: Collection[Mappi
     version = arrow.adopt(table, f"{staged}/lane={OK}", partitions, Note(batch.run, batch.published), batch.base)
     arrow.discard(table, f"{staged}/lane={REFUSED}")
     tell("published", **told, version=version, rows=good)
+    if replace is None:
+        forget(arrow, batch)
     return Published(version, good, refused)
 
 

@@ -209,8 +209,8 @@ def asked(options: argparse.Namespace) -> Dates:
     raise WrongUse("name the dates: either --date, or --from together with --to")
 
 
-def guarded(action: Callable[[], None]) -> int:
-    """Run an action; say an error of ours in one line on stderr and return its exit code, 0 if there was none."""
+def guarded(action: Callable[[], None], who: str = "overtone") -> int:
+    """Run an action; say an error of ours, or of the store, in one line on stderr and return its exit code, 0 if there was none."""
     spell_out()
     try:
         action()

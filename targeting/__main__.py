@@ -10,14 +10,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from jobs.journal import recorded
-from jobs.run import spell_out
-from targeting.command import audience, day, demo, doctor, freshness, ingest, log, model, quarantine, status, tables
-from validation.verdict import OvertoneError
+from jobs.run import guarded
+from targeting.command import audience, day, demo, doctor, freshness, history, ingest, log, maintain, model, quarantine, status, tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from targeting.command.reply import Reply
 
     from targeting.command.reply import Reply
 
@@ -31,12 +28,13 @@ COMMANDS = {
     "audience": audience,
     "model": model,
     "quarantine": quarantine,
+    "maintain": maintain,
     "freshness": freshness,
     "log": log,
     "doctor": doctor,
 }
 # What only looks leaves no log: commands, and actions of others.
-LOOKS, LOOKING = (status, tables, quarantine, freshness, log, doctor), ("list", "show", "history")
+LOOKS, LOOKING = (status, tables, freshness, log, doctor), ("list", "show", "history")
 
 EPILOG = (
     "overtone COMMAND --help shows an example of each. "
@@ -66,12 +64,9 @@ def _wide(prog: str) -> argparse.HelpFormatter:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and end the process with the platform's exit code."""
     options = parser().parse_args(argv)
-    spell_out()
+    replies: list[Reply] = []
     try:
-        reply = _run(options)
-    except OvertoneError as error:
-        print(f"overtone {options.command}: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        code = guarded(lambda: replies.append(_run(options)), f"overtone {options.command}")
     except KeyboardInterrupt:
         print(f"overtone {options.command}: interrupted; run it again to go on", file=sys.stderr)
         sys.exit(130)

@@ -128,7 +128,8 @@ def test_tables_and_one_table(call: Callable[..., Answer]) -> None:
     assert [column["name"] for column in told["columns"]] == list(table.names)
     assert (told["key"], told["purpose"], told["retention_days"]) == (list(table.key), "ads", 3650)
     _, out, _ = call("tables", "targeting.bookings")
-    head = "key date, campaign; partition date; purpose ads; kept 3650 days; a date is due 8 hours after its end"
+    kept = f"kept 3650 days; a date is due 8 hours after its end; suite {told['suite']}"
+    head = f"key date, campaign; partition date; purpose ads; {kept}"
     assert out.startswith(f"targeting.bookings: {table.row}\n{head}\n")
     assert "flight_in_order" in out
     assert "no row rules" in call("tables", "targeting.members")[1]
@@ -311,7 +312,7 @@ def test_every_command_helps_with_an_example_that_it_accepts(path: tuple[str, ..
 
 
 def test_the_commands_are_those_that_are_promised() -> None:
-    wanted = {"demo", "ingest", "day", "tables", "status", "freshness", "log", "doctor"}
+    wanted = {"demo", "ingest", "day", "tables", "status", "freshness", "log", "doctor", "maintain", "table history", "table restore"}
     wanted |= {f"audience {one}" for one in ("list", "show", "build", "export")} | {"model list", "model approve", "quarantine list"}
     assert {" ".join(path) for path in LEAVES} == wanted
     assert set(COMMANDS) == {path[0] for path in LEAVES}

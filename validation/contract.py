@@ -98,6 +98,7 @@ class Expectation:
 class Table:
     """A Delta table. `row` says in words what one row is; `partition` is `("date",)` or `()` for a small dimension.
 
+    A row is kept for `retention_days` from its date on, or from the moment in the column `aged_by`; with neither, for good.
     `fresh_hours` is a promise: a UTC date's rows are published within so many hours of its end; None promises nothing. A table
     that may be empty owes nothing before its first publication: its feed, or its model, may not be there.
     """
@@ -113,6 +114,7 @@ class Table:
     partition: tuple[str, ...] = ("date",)
     rejected_share: float = 0.05  # of a batch: above it the batch is held back
     may_be_empty: bool = False
+    aged_by: str = ""
     fresh_hours: int | None = None
     by_name: Mapping[str, Column] = field(init=False, compare=False, repr=False)
 
@@ -124,7 +126,7 @@ class Table:
             raise ContractError(f"{self.name}: a column is declared twice")
         for part in (*self.key, *self.partition, *([self.aged_by] if self.aged_by else [])):
             if part not in by_name:
-                raise ContractError(f"{self.name}: key or partition column {part!r} is not declared{did_you_mean(part, by_name)}")
+                raise ContractError(f"{self.name}: key, partition or age column {part!r} is not declared{did_you_mean(part, by_name)}")
         if self.fresh_hours is not None and not (self.dated and self.fresh_hours > 0):
             raise ContractError(f"{self.name}: fresh_hours is {self.fresh_hours!r}; it is 1 or more, of a table with dates")
         object.__setattr__(self, "by_name", by_name)

@@ -57,7 +57,7 @@ def _page(one: Table) -> str:
     columns = [{"column": c.name, "type": c.dtype, "required": c.required, "meaning": c.meaning} for c in one.columns]
     rules = [{"rule": r.name, "predicate": r.predicate, "meaning": r.meaning} for r in one.rules]
     due = "no date is due" if one.fresh_hours is None else f"a date is due {one.fresh_hours} hours after its end"
-    kept = f"kept {one.retention_days} days; {due}"
+    kept = f"kept {one.retention_days} days; {due}; suite {suite_version(one)}"
     head = f"{one.name}: {one.row}\nkey {', '.join(one.key)}; partition {', '.join(one.partition) or 'none'}; purpose {one.purpose}; {kept}"
     return "\n\n".join(
         (
