@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import audit
+import day
 import publish
 from results import main
 
-PROGRAMS = {"publish": publish.measure, "audit": audit.measure}
+PROGRAMS = {"publish": publish.measure, "audit": audit.measure, "day": day.measure}
 
 if __name__ == "__main__":
     main(PROGRAMS, "benchmarks.json")
