@@ -89,7 +89,7 @@ class Report:
             }
             for one in self.intakes
         ]
-        skipped = [{"file": one.name, "would_take": list(one.takers)} for one in self.skipped]
+        skipped = [{"file": one.name, "would_take": list(one.takers), "why": one.why} for one in self.skipped]
         return {
             "source": self.source,
             "basis": self.basis,

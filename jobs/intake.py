@@ -7,6 +7,7 @@ once whole, staged straight into the table's layout. Only the few are looked at 
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -22,7 +23,8 @@ from jobs.lake.files import partition_values
 from jobs.publish import EXTRA, OK, REFUSED, Batch, finish, laned, reason_of, staged_counts
 from jobs.sources.parsing import Taking, keys, parse
 from jobs.sources.reading import DDL, batches
-from validation.verdict import OvertoneError
+from jobs.sources.records import UNREAD
+from validation.verdict import OvertoneError, WrongUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -104,8 +106,9 @@ def take(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Taking) ->
     staging = Staging(lake, feed, f"run-{run}-{uuid4().hex[:8]}")
     seen = Observation("records")
     try:
-        rows = parse(read(lake, files), feed, taking).observe(seen, F.count(F.lit(1)).alias("n"))
-        lake.stage(table, _marked(rows, feed, _repeated(lake, feed, files, taking)), staging.folder, by=("lane",))
+        with _as_listed(lake, files) as again, _as_listed(lake, files) as records:
+            rows = parse(records, feed, taking).observe(seen, F.count(F.lit(1)).alias("n"))
+            lake.stage(table, _marked(rows, feed, _repeated(lake, feed, again, taking)), staging.folder, by=("lane",))
         counts = _counts(staging, files, _resolve(staging))
         total = sum(counts.values(), Count())
         _account(table, total, seen.get["n"])
@@ -128,15 +131,26 @@ def _account(table: Table, total: Count, read: int) -> None:
         raise OvertoneError(f"{table.name}: {read} records were read, {total.rows_in} accounted for; nothing was published")
 
 
+@contextmanager
+def _as_listed(lake: SparkLake, files: Sequence[Taken]) -> Iterator[DataFrame]:
+    """Hand out the records of files, to be read once; if the bytes read were not those that were hashed, raise `WrongUse` in the end."""
+    watch = Observation()
+    yield read(lake, files).observe(watch, F.max(F.when(F.col("damage") == UNREAD, F.col("file"))).alias("unread"))
+    odd = watch.get["unread"]
+    if odd is not None:
+        path = next(one.path for one in files if one.name == odd)
+        raise WrongUse(f"{str(path)!r} was changed or removed while it was read; nothing of it was taken in: try again once it is complete")
+
+
 def read(lake: SparkLake, files: Sequence[Taken]) -> DataFrame:
     """Return the records of files as (file, position, line, damage); a task a file, or several small ones."""
-    given = [[(str(one.path.resolve()), one.name, one.form) for one in part] for part in packed(files)]
+    given = [[(str(one.path), one.name, one.form, one.sha256) for one in part] for part in packed(files)]
 
     def cut(parts: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for part in parts:
             for number in part.column(0).to_pylist():
-                for path, name, form in given[number]:
-                    yield from batches(path, name, form)
+                for one in given[number]:
+                    yield from batches(*one)
 
     return lake.spark.range(0, len(given), 1, len(given)).mapInArrow(cut, DDL)
 
@@ -145,21 +159,20 @@ def packed(files: Sequence[Taken]) -> list[list[Taken]]:
     """Put neighbours by name together up to `TASK` bytes; the largest parts, which take longest, come first."""
     parts: list[tuple[int, list[Taken]]] = []
     for one in sorted(files, key=lambda one: one.name):
-        size = one.path.stat().st_size
-        if parts and parts[-1][0] + size <= TASK:
-            parts[-1] = (parts[-1][0] + size, [*parts[-1][1], one])
+        if parts and parts[-1][0] + one.size <= TASK:
+            parts[-1] = (parts[-1][0] + one.size, [*parts[-1][1], one])
         else:
-            parts.append((size, [one]))
+            parts.append((one.size, [one]))
     return [part for _, part in sorted(parts, key=lambda part: -part[0])]
 
 
-def _repeated(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Taking) -> DataFrame:
+def _repeated(lake: SparkLake, feed: Feed, records: DataFrame, taking: Taking) -> DataFrame:
     """Return hashes of the keys that occur more than once in the files, or are in the table already.
 
     Two keys may share a hash: theirs are looked at again like the others, by the keys themselves.
     """
     table = feed.table
-    found = keys(read(lake, files), feed, taking).select("date", _hash(table), F.lit(1).alias("new"))
+    found = keys(records, feed, taking).select("date", _hash(table), F.lit(1).alias("new"))
     held = lake.arrow.files(table)
     if held:
         found = found.persist(StorageLevel.DISK_ONLY)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from jobs.lake import session
 from jobs.lake.address import Address
@@ -29,6 +30,19 @@ TUNED = {
     "spark.databricks.delta.writeChecksumFile.enabled": "false",
     "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
 }
+
+
+# What is drawn is drawn again the same way; --hypothesis-profile=campaign draws much more, anew each time.
+settings.register_profile(
+    "repeatable",
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.register_profile("campaign", settings.get_profile("repeatable"), max_examples=2_500, derandomize=False)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 import zlib
@@ -17,8 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.sources import SOURCES
-from jobs.sources.chunks import CHUNK
-from jobs.sources.reading import SCHEMA, batches, head
+from jobs.sources.chunks import CHUNK, head
+from jobs.sources.opening import opened
+from jobs.sources.reading import SCHEMA, batches
 from jobs.sources.records import HEAD, LIMIT
 from jobs.sources.source import Form
 
@@ -42,9 +44,10 @@ RECORDS = st.lists(st.fixed_dictionaries({"id": st.integers(0, 9), "title": WORD
 
 
 def cut(path: Path, form: Form, content: bytes | str) -> list[Record]:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    raw = content.encode() if isinstance(content, str) else content
+    path.write_bytes(raw)
     found: list[Record] = []
-    for batch in batches(str(path), "a.file", form):
+    for batch in batches(str(path), "a.file", form, hashlib.sha256(raw).hexdigest()):
         assert batch.schema == SCHEMA
         assert set(batch.column("file").to_pylist()) <= {"a.file"}
         found += zip(*(batch.column(name).to_pylist() for name in ("position", "line", "damage")), strict=True)
@@ -67,7 +70,8 @@ def test_any_bytes_are_cut_without_a_crash(tmp_path: Path, content: bytes, form:
         found = cut(tmp_path / name, form, content)
         assert [position for position, _, _ in found] == sorted({position for position, _, _ in found})
         assert all(damage is not None or form.kind == "lines" or json.loads(line) is not None for _, line, damage in found)
-        head(tmp_path / name)
+        with opened(str(tmp_path / name)) as file:
+            head(file)
     if form is not LINES and content.strip(b" \t\r\n,\"'"):
         assert cut(tmp_path / "x", form, content) or content.strip().startswith((b"[]", b"[ ", b"[,", b"[\n"))
 
@@ -136,7 +140,9 @@ def test_a_cut_gzip_is_told_once_wherever_it_was_cut(tmp_path: Path) -> None:
 
 
 def test_what_stands_behind_an_array_is_told(file: Path) -> None:
-    assert cut(file, ARRAY, '[{"id": 1}][{"id": 2}]') == [(0, '{"id": 1}', None), (1, '][{"id": 2}]', "broken_json")]
+    assert cut(file, ARRAY, '[{"id": 1}]{"x": 2}') == [(0, '{"id": 1}', None), (1, ']{"x": 2}', "broken_json")]
+    twice = [(0, '{"id": 1}', None), (1, '][{"id": 2}]', "broken_json"), (2, '{"id": 2}', None)]
+    assert cut(file, ARRAY, '[{"id": 1}][{"id": 2}]') == twice
     assert cut(file, ARRAY, '{"payload": [{"id": 1}], "kind": "x"}') == [(0, '{"id": 1}', None)]
 
 
@@ -190,8 +196,11 @@ def test_a_replacement_character_that_the_feed_wrote_is_no_damage(file: Path) ->
 
 
 def test_a_file_without_its_header_says_so(file: Path) -> None:
-    assert cut(file, CSV, "1,a\n2,b\n") == [(0, "1,a", "no_header")]
+    assert cut(file, CSV, "1,a\n2,b\n") == [(0, "1,a", "no_header"), (1, "2,b", "no_header")]
+    assert cut(file, CSV, "a remark\n") == [(0, "a remark", "no_header")]
     assert cut(file, CSV, "") == []
+    found = cut(file, CSV, "a remark,\n1,a\nid,title\n2,b\n")
+    assert found == [(1, "1,a", "no_header"), (3, '{"id": "2", "title": "b"}', None)], "the rows of a file that lost its own header"
 
 
 def test_a_tab_separated_line_is_taken_as_it_stands(file: Path) -> None:

@@ -11,44 +11,62 @@ from jobs.sources.chunks import blocks
 from jobs.sources.records import LIMIT, Record, damaged, judged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
+    from jobs.sources.chunks import Opened
     from jobs.sources.source import Form
 
 Line = tuple[int, bytes, str | None]
 Cells = list[str] | None
+WIDEST = 100  # cells of a line above the header
 
 
-def tab_separated(path: str, form: Form) -> Iterator[Record]:
+def tab_separated(file: Opened, form: Form) -> Iterator[Record]:
     """Yield the rows of tab-separated text without a header; nothing is quoted in it."""
-    for line in lines(path):
+    for line in lines(file):
         if line[1].strip() or line[2]:
             yield _row(line, _text(line[1]).split("\t"), form.names)
 
 
-def comma_separated(path: str, form: Form) -> Iterator[Record]:
-    """Yield the rows of comma-separated text; remarks above the header, the first line with all of the form's marks, are passed over."""
-    names, first = form.names, None
-    rows = Rows(path, form.delimiter)
+def comma_separated(file: Opened, form: Form) -> Iterator[Record]:
+    """Yield the rows of comma-separated text below its header, the first line with all of the form's marks."""
+    rows = Rows(file, form.delimiter)
+    names = form.names or (yield from _header(rows, form))
+    rows.width = len(names)
     for line, cells in rows.read():
-        first = first or line
-        fits = cells is not None and (len(cells) == len(names) if names else form.heads(cells))
-        if not fits:
+        if cells is None or len(cells) != len(names):
             rows.give_back()
-        if line[2] or (names and (cells is None or any(cells))):
+        if line[2] or cells is None or any(cells):
             yield _row(line, cells, names)
-        elif fits and cells is not None:
-            names = names or form.named(cells)
-    if first and not (names or first[2]):
-        yield damaged(*first[:2], "no_header")
+
+
+def _header(rows: Rows, form: Form) -> Generator[Record, None, tuple[str, ...]]:
+    """Return the names that the header gives, passing over remarks above it; rows that stand above it, or without any, are told."""
+    first, told = None, False
+    for line, cells in rows.read():
+        if cells is not None and form.heads(cells):
+            return form.named(cells)
+        rows.give_back()
+        first = first or line
+        if cells is None or sum(map(bool, cells)) >= len(form.marks):
+            told = True
+            yield damaged(*line[:2], line[2] or "no_header")
+    if first and not told:
+        yield damaged(*first[:2], first[2] or "no_header")
+    return ()
 
 
 class Rows:
-    """A file's rows with the line each begins on; a row that turns out wrong gives back the further lines it took."""
+    """A file's rows with the line each begins on; a row that turns out wrong gives back the further lines it took.
 
-    def __init__(self, path: str, delimiter: str) -> None:
+    A row takes no line more once it has more than `width` cells or `LIMIT` bytes: each line is looked at a few times at most,
+    however its quotes stand.
+    """
+
+    def __init__(self, file: Opened, delimiter: str) -> None:
+        self.width = WIDEST
         self._delimiter = delimiter
-        self._lines = lines(path)
+        self._lines = lines(file)
         self._waiting: deque[Line] = deque()
         self._taken: list[Line] = []
 
@@ -75,17 +93,20 @@ class Rows:
 
     def _quoted(self, raw: bytes) -> Iterator[str]:
         yield _text(raw) + "\n"
-        while (line := self._next()) is not None:
+        size, closed, between = len(raw), 0, b'"' + self._delimiter.encode()
+        while size <= LIMIT and closed < self.width and (line := self._next()) is not None:
             self._taken.append(line)
             if line[2]:
                 return
+            # A doubled quote is text, any other ends a cell.
+            size, closed = size + len(line[1]), closed + line[1].replace(b'""', b"").count(between)
             yield _text(line[1]) + "\n"
 
 
-def lines(path: str) -> Iterator[Line]:
+def lines(file: Opened) -> Iterator[Line]:
     """Yield (position, bytes, damage) of each line, its end left out; of a line that is too long, its beginning."""
     position = 0
-    for block, damage in blocks(path):
+    for block, damage in blocks(file):
         for raw in block.split(b"\n"):
             yield position, raw.removesuffix(b"\r"), damage
             position += 1

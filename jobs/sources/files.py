@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.sources.reading import head
+from jobs.sources.chunks import head
+from jobs.sources.opening import opened_below
 from validation.verdict import WrongUse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jobs.sources.source import Form, Source
 
@@ -24,37 +25,58 @@ class Taken:
     form: Form
     sha256: str
     name: str
+    size: int
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that the source does not take, with the sources that would."""
+    """A file that the source does not take, with the sources that would, or why none can."""
 
     name: str
-    takers: tuple[str, ...]
+    takers: tuple[str, ...] = ()
+    why: str = ""
 
     @property
     def sentence(self) -> str:
         """Say why in words."""
-        return f"{self.name}: skipped{', ' + ' or '.join(self.takers) + ' would take it' if self.takers else ', no source takes it'}"
+        return f"{self.name}: skipped, {self.why or (' or '.join(self.takers) + ' would take it' if self.takers else 'no source takes it')}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Something that lies at, or below, a given path; `why` says why it is no file to be read."""
+
+    root: Path
+    path: Path
+    name: str
+    why: str = ""
 
 
 def find(source: Source, paths: Sequence[str | Path], sources: Mapping[str, Source]) -> tuple[list[Taken], list[Skipped]]:
     """Return the files below `paths` that the source takes, and the others; links within a folder are not followed."""
-    taken, skipped = [], []
-    for path in _regular(paths):
-        start = head(path) if path.suffix.lower() != ".parquet" else ""
-        form = source.form(path.name, start)
-        if form is not None and any(feed.takes(path.name) for feed in source.feeds):
-            digest = _sha256(path)
-            taken.append(Taken(path, form, digest, _nameless(path, digest) if source.needs_user else path.name))
-        else:
-            takers = tuple(name for name, other in sources.items() if other.form(path.name, start) is not None)
-            skipped.append(Skipped(path.name, takers))
+    found = dict.fromkeys(one for given in paths for one in _found(given))
+    judged = [Skipped(_written(one.name), why=one.why) if one.why else _judged(one, source, sources) for one in found]
+    taken, skipped = [one for one in judged if isinstance(one, Taken)], [one for one in judged if isinstance(one, Skipped)]
     if not taken:
         reasons = "; ".join(one.sentence for one in skipped[:5]) or "there is no file"
         raise WrongUse(f"nothing for {source.name} in {', '.join(str(path) for path in paths)}: {reasons}")
     return _apart(taken), skipped
+
+
+def _judged(one: Found, source: Source, sources: Mapping[str, Source]) -> Taken | Skipped:
+    name = _written(one.name)
+    try:
+        with opened_below(one.root, one.path) as file:
+            start = head(file) if one.path.suffix.lower() != ".parquet" else ""
+            form = source.form(one.name, start)
+            if form is not None and any(feed.takes(one.name) for feed in source.feeds):
+                digest = file.sha256()
+                return Taken(one.path, form, digest, _nameless(one.name, digest) if source.needs_user else name, file.seen)
+            broken = file.packed and file.size and not start
+    except OSError as error:
+        raise WrongUse(f"{str(one.path)!r} cannot be read: {error.strerror}; nothing was taken in") from error
+    takers = tuple(name for name, other in sources.items() if other.form(one.name, start) is not None)
+    return Skipped(name, takers, "it is called .gz, but holds no gzip" if broken else "")
 
 
 def _apart(taken: list[Taken]) -> list[Taken]:
@@ -65,26 +87,45 @@ def _apart(taken: list[Taken]) -> list[Taken]:
     return [replace(one, name=f"{one.name} ({one.sha256[:8]})") if len(contents[one.name]) > 1 else one for one in taken]
 
 
-def _nameless(path: Path, digest: str) -> str:
+def _nameless(name: str, digest: str) -> str:
     """Name a person's own export by its content: such files are often called after the person."""
-    return digest[:12] + "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:])
+    suffixes = Path(name).suffixes
+    return digest[:12] + "".join(suffixes[-2:] if name.lower().endswith(".gz") else suffixes[-1:])
 
 
-def _regular(paths: Iterable[str | Path]) -> list[Path]:
-    found: dict[Path, None] = {}
-    for given in paths:
-        path = Path(given)
-        if not path.exists():
-            raise WrongUse(f"there is no file or folder {str(given)!r}")
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for one in inside:
-            hidden = any(part.startswith(".") for part in one.relative_to(path).parts) if path.is_dir() else False
-            linked = path.is_dir() and (one.is_symlink() or not one.resolve().is_relative_to(path.resolve()))
-            if one.is_file() and not linked and not hidden:
-                found[one] = None
-    return list(found)
+def _written(name: str) -> str:
+    """Return a file's name as it can be written anywhere: what is no text, or would break a line, by its number."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _found(given: str | Path) -> Iterator[Found]:
+    """Yield the file, or what lies in the folder, in order; what is named may be a link, what lies below it may not."""
+    try:
+        root = Path(given).resolve(strict=True)
+    except FileNotFoundError as error:
+        raise WrongUse(f"there is no file or folder {str(given)!r}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise WrongUse(f"{str(given)!r} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if root.is_dir():
+        yield from _inside(root, root)
+    else:
+        yield Found(root.parent, root, Path(given).name, "" if root.is_file() else "it is no regular file")
+
+
+def _inside(root: Path, folder: Path) -> Iterator[Found]:
+    try:
+        with os.scandir(folder) as entries:
+            listed: Iterable[os.DirEntry[str]] = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise WrongUse(f"folder {str(folder)!r} cannot be listed: {error.strerror}; nothing was taken in") from error
+    for entry in listed:
+        path = folder / entry.name
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _inside(root, path)
+        elif entry.is_symlink():
+            yield Found(root, path, entry.name, "links within a folder are not followed")
+        else:
+            yield Found(root, path, entry.name, "" if entry.is_file(follow_symlinks=False) else "it is no regular file")

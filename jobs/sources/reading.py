@@ -6,6 +6,7 @@ Runs on Spark's workers. Text is split in whole chunks; a damaged line costs tha
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,49 +14,57 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jobs.sources.chunks import Truncated, blocks, chunks
+from jobs.sources.chunks import FOLD, blocks, overblown
 from jobs.sources.delimited import comma_separated, tab_separated
 from jobs.sources.documents import elements
-from jobs.sources.records import HEAD, LIMIT, Record, damaged, goes_on, judged
+from jobs.sources.opening import opened
+from jobs.sources.records import LIMIT, UNREAD, Record, damaged, goes_on, judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from jobs.sources.opening import Opened
     from jobs.sources.source import Form
 
 SCHEMA = pa.schema([("file", pa.string()), ("position", pa.int64()), ("line", pa.string()), ("damage", pa.string())])
 DDL = "file STRING, position BIGINT, line STRING, damage STRING"
 BATCH = 10_000  # records a batch
+# Dates that no calendar has, zones that nobody knows, text that is none, values within values without end.
+BAD = (pa.ArrowException, ValueError, ArithmeticError, LookupError, RecursionError)
+ROWS = 1_000_000  # of a Parquet file up to which their number does not matter; above it each takes a byte at least
 
 
-def batches(path: str, name: str, form: Form) -> Iterator[pa.RecordBatch]:
-    """Yield a file's records as Arrow batches of `SCHEMA`, the file called `name`."""
+def batches(path: str, name: str, form: Form, sha256: str) -> Iterator[pa.RecordBatch]:
+    """Yield a file's records as Arrow batches of `SCHEMA`, the file called `name`.
+
+    The last record is an `UNREAD` one if the bytes that were read do not have this hash: none of the others may be used then.
+    """
+    try:
+        folds = overblown(path)
+        with opened(path) as file:
+            if folds:
+                yield _batch(name, [(0, "", f"unpacks_{folds}_fold_of_at_most_{FOLD}")])
+            else:
+                yield from _records(file, name, form)
+            whole = file.sha256() == sha256
+    except OSError:
+        whole = False
+    if not whole:
+        yield _batch(name, [(0, "", UNREAD)])
+
+
+def _records(file: Opened, name: str, form: Form) -> Iterator[pa.RecordBatch]:
     if form.kind == "lines":
-        yield from _lines(path, name)
+        yield from _lines(file, name)
         return
-    records = {"elements": elements, "csv": comma_separated, "tsv": tab_separated, "parquet": _parquet}[form.kind](path, form)
-    kept: list[Record] = []
-    for record in records:
-        kept.append(record)
-        if len(kept) == BATCH:
-            yield _batch(name, kept)
-            kept = []
-    if kept:
+    records = {"elements": elements, "csv": comma_separated, "tsv": tab_separated, "parquet": _parquet}[form.kind](file, form)
+    while kept := list(islice(records, BATCH)):
         yield _batch(name, kept)
 
 
-def head(path: Path) -> str:
-    """Return the first 4 KiB of a file as text, as far as it can be read."""
-    try:
-        return next(chunks(str(path)), b"")[:HEAD].decode("utf-8", "replace")
-    except Truncated:
-        return ""
-
-
-def _lines(path: str, name: str) -> Iterator[pa.RecordBatch]:
+def _lines(file: Opened, name: str) -> Iterator[pa.RecordBatch]:
     position = 0
-    for block, damage in blocks(path):
+    for block, damage in blocks(file):
         if damage:
             yield _batch(name, [damaged(position, block, damage)])
         else:
@@ -73,7 +82,7 @@ def _cut(block: bytes, name: str, position: int) -> Iterator[pa.RecordBatch]:
         yield _batch(name, [_line(position + n, raw) for n, raw in enumerate(block.split(b"\n")) if raw.strip()])
         return
     places = pa.array(range(position, position + len(lines)), pa.int64())
-    full = pc.greater(pc.binary_length(pc.utf8_trim_whitespace(lines)), 0)
+    full = pc.greater(pc.binary_length(pc.ascii_trim_whitespace(lines)), 0)
     columns = [pa.array([name] * len(lines)), places, lines, _glued(lines)]
     yield from pa.table(columns, schema=SCHEMA).filter(full).to_batches()
 
@@ -93,16 +102,36 @@ def _glued(lines: pa.StringArray) -> pa.Array:
     return pa.array(damage, pa.string())
 
 
-def _parquet(path: str, form: Form) -> Iterator[Record]:  # noqa: ARG001
+def _parquet(file: Opened, form: Form) -> Iterator[Record]:  # noqa: ARG001
     position = 0
     try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=BATCH):
-                for row in batch.to_pylist():
-                    yield judged(position, json.dumps(row, default=_plain, ensure_ascii=False).encode())
-                    position += 1
-    except (pa.ArrowException, OSError, ValueError, OverflowError):
+        with pq.ParquetFile(file.file) as rows:
+            if rows.metadata.num_rows > max(ROWS, file.size):
+                yield 0, "", f"{rows.metadata.num_rows}_rows_of_at_most_one_a_byte"
+                return
+            for batch in rows.iter_batches(batch_size=BATCH):
+                yield from _rows(batch, position)
+                position += batch.num_rows
+    except (pa.ArrowException, OSError, ValueError):
         yield position, "", "broken_file"
+    finally:
+        file.file.seek(0)  # Parquet is read from its end: what was read is hashed once more
+
+
+def _rows(batch: pa.RecordBatch, position: int) -> Iterator[Record]:
+    """Yield the rows of a batch; where one of them is no row that Python can hold, one by one."""
+    try:
+        yield from [_row(position + n, row) for n, row in enumerate(batch.to_pylist())]
+    except BAD as error:
+        if batch.num_rows == 1:
+            yield position, "", "invalid_utf8" if isinstance(error, UnicodeDecodeError) else "broken_row"
+            return
+        for n in range(batch.num_rows):
+            yield from _rows(batch.slice(n, 1), position + n)
+
+
+def _row(position: int, row: dict[str, Any]) -> Record:
+    return judged(position, json.dumps(row, default=_plain, ensure_ascii=False).encode())
 
 
 def _plain(value: Any) -> str:

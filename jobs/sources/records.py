@@ -7,7 +7,9 @@ import re
 Record = tuple[int, str, str | None]
 LIMIT = 1 << 20  # bytes a record may have
 HEAD = 4_096  # characters of a damaged record that are kept
-TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+UNREAD = "unread_file"  # what was read is not what was listed: it was changed, replaced or removed in between
+# Possessive, and with an end that may be missing: what was tried once is not tried again from every quote within.
+TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 AFTER = re.compile(r"\}\s*[^\s,}\]]")  # behind the end of an object, what none may have behind it
 
 
