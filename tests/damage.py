@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import gzip
 import json
-import random
 import re
 import zlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from feeds import ANNA, BERT, EPOCH, HEADER, UTS, at, heard, listen, own, sheet, song, stream, streamed
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterator
-    from datetime import datetime
     from pathlib import Path
 
-ROWS = 8
+ROWS, FORMS = 8, 15
+Says = tuple[tuple[str, datetime | None], ...]
 ODD = (
     *(b"\x00", b"\xef\xbb\xbf", b"\xff\xfe", b"\xed\xa0\x80", b"\xc3", b"\\ud800", b"\\u0000", b"\xe2\x80\xa8", b"\xc2\xa0"),
     *(b'"', b'""', b"'", b"{", b"}", b"[", b"]", b",", b":", b";", b"\\", b"\t", b"\r", b"\r\n", b"\n", b"\n\n", b" "),
@@ -35,12 +35,13 @@ VALUE = re.compile(rb'(?<=: )(?:"(?:[^"\\]|\\.)*"|[^,}\s]+)')
 
 @dataclass(frozen=True)
 class Whole:
-    """A good file: what it is called, its bytes, and where each record begins and ends in them."""
+    """A good file: what it is called, its bytes, where each record begins and ends in them, and what it says: title and moment."""
 
     source: str
     name: str
     content: bytes
     records: tuple[tuple[int, int], ...]
+    says: Says = ()
 
     def untouched(self, start: int, end: int) -> list[int]:
         """Return the records that neither hold nor touch the bytes from start to end."""
@@ -154,9 +155,13 @@ def moment(number: int) -> datetime:
     return at(1) if number < 0 else at(1, 8) + timedelta(minutes=7 * number)
 
 
-def whole_files(first: int = 0) -> list[Whole]:
-    """Return good files of every form; `first` numbers the events, so that no two files of different numbers share one."""
-    numbers = range(first, first + ROWS)
+def whole_files(first: int = 0, rows: int = ROWS) -> list[Whole]:
+    """Return good files of every form; `first` numbers the events, and no two files share one."""
+    return [_forms(first + n * rows, rows)[n] for n in range(FORMS)]
+
+
+def _forms(first: int, rows: int) -> list[Whole]:
+    numbers = range(first, first + rows)
     when = {n: moment(n % 2_000) for n in numbers}
     who = {n: ANNA if n % 3 else BERT for n in numbers}
     titles = {n: f"Rez, the {n}\u2028é" for n in numbers}
@@ -179,31 +184,37 @@ def whole_files(first: int = 0) -> list[Whole]:
     semis = [f'"Oasis";"";"";"{titles[n]}";"{EPOCH + n * 1000}"'.encode() for n in numbers]
     bare = [f'Oasis,Heathen,"{titles[n]}","{when[n]:%d %b %Y %H:%M}"'.encode() for n in numbers]
     scrobbles = [text({"track": titles[n], "artist": "Blur", "album": "", "date": seconds[n] * 1000}) for n in numbers]
+    told = tuple((titles[n], when[n]) for n in numbers)
+    begun = tuple((titles[n], when[n] - timedelta(milliseconds=1_000 + n)) for n in numbers)
+    counted = tuple((titles[n], datetime.fromtimestamp(EPOCH // 1000 + n, UTC)) for n in numbers)
+    timeless = tuple((titles[n], None) for n in numbers)
     return [
-        _made("native", f"plays-{first}.jsonl", plays, end=b"\n"),
-        _made("native", f"feedback-{first}.jsonl", likes),
-        _made("native", f"songs-{first}.csv", songs, sheet(HEADER), end=b"\n"),
-        _made("eventsim", f"log-{first}.json", pages, end=b"\n"),
-        _made("eventsim", f"all-{first}.json", pages, b"[", b", ", b"]"),
-        _made("listenbrainz", f"import-{first}.json", listens, b'{"listen_type": "import", "payload": [', b",\n", b"]}"),
-        _made("listenbrainz", f"export-{first}.jsonl", listens, end=b"\n"),
-        _made("listenbrainz", f"objects-{first}.json", listens),
-        _made("lastfm", f"history-{first}.tsv", history, end=b"\n"),
-        _made("lastfm", f"recent-{first}.csv", recent, sheet(UTS), end=b"\n"),
-        _made("lastfm", f"stats-{first}.csv", semis, b"Artist;Album;AlbumId;Track;Date#x\n", end=b"\n"),
-        _made("lastfm", f"bare-{first}.csv", bare, end=b"\n"),
-        _made("lastfm", f"stats-{first}.json", scrobbles, b'{"username": "x", "scrobbles": [', b", ", b"]}"),
-        _made("spotify", f"endsong_{first}.json", streams, b"[", b",", b"]"),
-        _made("catalogue", f"list-{first}.csv", songs, sheet(HEADER), end=b"\n"),
+        _made("native", f"plays-{first}.jsonl", plays, end=b"\n", says=told),
+        _made("native", f"feedback-{first}.jsonl", likes, says=told),
+        _made("native", f"songs-{first}.csv", songs, sheet(HEADER), end=b"\n", says=timeless),
+        _made("eventsim", f"log-{first}.json", pages, end=b"\n", says=told),
+        _made("eventsim", f"all-{first}.json", pages, b"[", b", ", b"]", says=told),
+        _made("listenbrainz", f"import-{first}.json", listens, b'{"listen_type": "import", "payload": [', b",\n", b"]}", says=told),
+        _made("listenbrainz", f"export-{first}.jsonl", listens, end=b"\n", says=told),
+        _made("listenbrainz", f"objects-{first}.json", listens, says=told),
+        _made("lastfm", f"history-{first}.tsv", history, end=b"\n", says=told),
+        _made("lastfm", f"recent-{first}.csv", recent, sheet(UTS), end=b"\n", says=told),
+        _made("lastfm", f"stats-{first}.csv", semis, b"Artist;Album;AlbumId;Track;Date#x\n", end=b"\n", says=counted),
+        _made("lastfm", f"bare-{first}.csv", bare, end=b"\n", says=told),
+        _made("lastfm", f"stats-{first}.json", scrobbles, b'{"username": "x", "scrobbles": [', b", ", b"]}", says=told),
+        _made("spotify", f"endsong_{first}.json", streams, b"[", b",", b"]", says=begun),
+        _made("catalogue", f"list-{first}.csv", songs, sheet(HEADER), end=b"\n", says=timeless),
     ]
 
 
-def _made(source: str, name: str, rows: list[bytes], start: bytes = b"", between: bytes = b"\n", end: bytes = b"") -> Whole:
+def _made(  # noqa: PLR0913
+    source: str, name: str, rows: list[bytes], start: bytes = b"", between: bytes = b"\n", end: bytes = b"", *, says: Says
+) -> Whole:
     places, at_ = [], len(start)
     for row in rows:
         places.append((at_, at_ + len(row)))
         at_ += len(row) + len(between)
-    return Whole(source, name, start + between.join(rows) + end, tuple(places))
+    return Whole(source, name, start + between.join(rows) + end, tuple(places), says)
 
 
 def real_files(folder: Path) -> Iterator[Whole]:
@@ -211,7 +222,7 @@ def real_files(folder: Path) -> Iterator[Whole]:
     yield _by_lines("eventsim", "events.jsonl", _head(folder / "eventsim/events.jsonl.gz", 60), 0)
     yield _by_lines("catalogue", "songs.csv", _head(folder / "spotify-songs/spotify_songs.csv.gz", 60), 1)
     yield _by_lines("listenbrainz", "listens.jsonl", (folder / "listenbrainz/listenbrainz_listens.jsonl").read_bytes(), 0)
-    yield _by_lines("lastfm", "librefm.csv", (folder / "listenbrainz/librefm.csv").read_bytes(), 3)
+    yield _by_lines("lastfm", "librefm.csv", (folder / "listenbrainz/librefm.csv").read_bytes(), 4)
     for path in sorted((folder / "listenbrainz").glob("spotify_*.json")):
         yield _by_elements("spotify", path)
     yield _by_elements("listenbrainz", folder / "listenbrainz/timescale_listenstore_test_listens.json")

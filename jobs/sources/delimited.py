@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 Line = tuple[int, bytes, str | None]
 Cells = list[str] | None
-WIDEST = 100  # cells of a line above the header
 
 
 def tab_separated(file: Opened, form: Form) -> Iterator[Record]:
@@ -44,15 +43,15 @@ def _header(rows: Rows, form: Form) -> Generator[Record, None, tuple[str, ...]]:
     """Return the names that the header gives, passing over remarks above it; rows that stand above it, or without any, are told."""
     first, told = None, False
     for line, cells in rows.read():
-        if cells is not None and form.heads(cells):
+        if cells is not None and form.heads(cells) and not line[2]:
             return form.named(cells)
         rows.give_back()
         first = first or line
-        if cells is None or sum(map(bool, cells)) >= len(form.marks):
+        if line[2] or cells is None or sum(map(bool, cells)) >= len(form.marks):
             told = True
             yield damaged(*line[:2], line[2] or "no_header")
     if first and not told:
-        yield damaged(*first[:2], first[2] or "no_header")
+        yield damaged(*first[:2], "no_header")
     return ()
 
 
@@ -64,7 +63,7 @@ class Rows:
     """
 
     def __init__(self, file: Opened, delimiter: str) -> None:
-        self.width = WIDEST
+        self.width = 0  # until the header says how many, a row is one line
         self._delimiter = delimiter
         self._lines = lines(file)
         self._waiting: deque[Line] = deque()

@@ -46,11 +46,11 @@ def elements(file: Opened, form: Form) -> Iterator[Record]:
     start, closes = _start(text, form.inside)
     position, at, told = 0, _skip(text, start), False
     while at < len(text):
-        whole, end = _element(text, at)
+        whole, end = _element(text, at, form)
         if whole:
             yield judged(position, _raw(text[at:end]))
         else:
-            end = _resume(text, end, form.marks)
+            end = _resume(text, end, form)
             if closes and text[at] == "]" and end == len(text):
                 break
             told = end == len(text)
@@ -89,11 +89,13 @@ def _start(text: str, inside: str) -> tuple[int, str]:
     return at, "all" if text[at : at + 1] != "{" and text.rstrip().endswith("]") else ""
 
 
-def _element(text: str, at: int) -> tuple[bool, int]:
+def _element(text: str, at: int, form: Form) -> tuple[bool, int]:
     """Say whether a whole object begins here, and where it ends; where none does, from where on to look for the next."""
     try:
         if text[at] == "{":
-            return True, DECODER.raw_decode(text, at)[1]
+            end = DECODER.raw_decode(text, at)[1]
+            # A document within the document is no element, its elements are.
+            return (True, end) if not form.inside or text.find(f'"{form.inside}"', at, end) < 0 else (False, at + 1)
     except RecursionError:
         # What lies deep within is part of it; to try every level anew would take the depth squared.
         deep = next(islice(OPENING.finditer(text, at), DEEP, None), None)
@@ -103,11 +105,11 @@ def _element(text: str, at: int) -> tuple[bool, int]:
     return False, at + 1
 
 
-def _resume(text: str, at: int, marks: tuple[str, ...]) -> int:
+def _resume(text: str, at: int, form: Form) -> int:
     """Return where the next whole element begins, known by the form's marks, or the end of the text."""
     while (at := text.find("{", at)) >= 0:
-        whole, end = _element(text, at)
-        if whole and all(text.find(mark, at, end) >= 0 for mark in marks):
+        whole, end = _element(text, at, form)
+        if whole and all(text.find(mark, at, end) >= 0 for mark in form.marks):
             return at
         at = at + 1 if whole else end
     return len(text)

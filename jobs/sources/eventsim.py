@@ -67,7 +67,7 @@ PLAYS_FEED = Feed(
     key=KEY,
     where="page = 'NextSong'",
     listener="userId",
-    checks=(*NO_TIME, ("null_track", "coalesce(trim(song), '') = ''"), ("negative_duration", "length < 0")),
+    checks=(("null_page", "page IS NULL"), *NO_TIME, ("null_track", "coalesce(trim(song), '') = ''"), ("negative_duration", "length < 0")),
     identifying=WHO,
 )
 FEEDBACK_FEED = Feed(

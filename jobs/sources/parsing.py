@@ -84,7 +84,8 @@ def _identified(frame: DataFrame, taking: Taking) -> DataFrame:
 def _mine(feed: Feed) -> str:
     if not feed.unreadable:
         return f"damage IS NULL AND ({feed.where})"
-    return f"damage IS NOT NULL OR ({feed.where}) OR (corrupt IS NOT NULL AND ({feed.where}) IS NULL)"
+    # Where the record does not say whose it is, it is told here, not passed over.
+    return f"damage IS NOT NULL OR coalesce({feed.where}, true)"
 
 
 def _listener(feed: Feed) -> Column:

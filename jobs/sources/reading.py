@@ -81,10 +81,11 @@ def _cut(block: bytes, name: str, position: int) -> Iterator[pa.RecordBatch]:
     if lines is None or (pc.max(pc.binary_length(lines)).as_py() or 0) > LIMIT:
         yield _batch(name, [_line(position + n, raw) for n, raw in enumerate(block.split(b"\n")) if raw.strip()])
         return
-    places = pa.array(range(position, position + len(lines)), pa.int64())
     full = pc.greater(pc.binary_length(pc.ascii_trim_whitespace(lines)), 0)
-    columns = [pa.array([name] * len(lines)), places, lines, _glued(lines)]
-    yield from pa.table(columns, schema=SCHEMA).filter(full).to_batches()
+    places = pa.array(np.arange(position, position + len(lines))).filter(full)
+    lines = lines.filter(full)
+    columns = [pa.repeat(name, len(lines)), places, lines, _glued(lines)]
+    yield from pa.table(columns, schema=SCHEMA).to_batches()
 
 
 def _line(position: int, raw: bytes) -> Record:
@@ -95,8 +96,9 @@ def _line(position: int, raw: bytes) -> Record:
 def _glued(lines: pa.StringArray) -> pa.Array:
     """Say of each line whether anything follows its object: of two records that lost their line break Spark reads the first alone."""
     damage = np.full(len(lines), None, dtype=object)
-    # One brace, at the line's end, is the rule: only the others are worth reading twice.
-    usual = pc.and_(pc.equal(pc.count_substring(lines, "}"), 1), pc.ends_with(pc.utf8_rtrim_whitespace(lines), "}"))
+    # One brace, at the line's end, is the rule: only lines with others are worth reading twice.
+    braces = pc.count_substring(lines, "}")
+    usual = pc.or_(pc.equal(braces, 0), pc.and_(pc.equal(braces, 1), pc.ends_with(pc.utf8_rtrim_whitespace(lines), "}")))
     for n in np.flatnonzero(~usual.to_numpy(zero_copy_only=False)):
         damage[n] = "broken_json" if goes_on(lines[n].as_py()) else None
     return pa.array(damage, pa.string())
