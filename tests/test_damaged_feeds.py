@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FILLER = 1_200  # good rows of each form, so that the bad ones do not hold the batch back
 COPIES = settings.default.max_examples // 4  # damaged files of each form
+TWICE = ("songs-",)  # the native feed takes catalogues too: the catalogue's own test has them
 PAGES = ("NextSong", "Thumbs Up", "Thumbs Down", "Add to Playlist")
 
 
@@ -32,11 +33,15 @@ def test_every_record_of_damaged_files_is_accounted_for_and_what_was_not_touched
     name: str, lake: SparkLake, tmp_path: Path
 ) -> None:
     rng = random.Random(name)
-    good = [one for one in whole_files(100_000, FILLER) if one.source == name]
-    whole = [one for n in range(COPIES) for one in whole_files(n * 1_000) if one.source == name]
+    good = [one for one in whole_files(100_000, FILLER) if one.source == name and not one.name.startswith(TWICE)]
+    whole = [one for n in range(COPIES) for one in whole_files(n * 1_000) if one.source == name and not one.name.startswith(TWICE)]
     splices = {one.name: splice(rng, one.content) for one in whole}
     damaged = {one.name: splices[one.name].of(one.content) for one in whole}
-    packed = {f"{one.name}.gz": wrong_gzip(rng, one.content) for one in whole_files(50_000) if one.source == name}
+    packed = {
+        f"{one.name}.gz": wrong_gzip(rng, one.content)
+        for one in whole_files(50_000)
+        if one.source == name and not one.name.startswith(TWICE)
+    }
     folder = put(tmp_path / "feed", {one.name: one.content for one in good} | damaged | packed)
     report = ingest(lake, name, [folder], clock=CLOCK, user="me")
 
@@ -61,12 +66,15 @@ def test_every_record_of_damaged_files_is_accounted_for_and_what_was_not_touched
     for one in good:
         assert set(one.says) <= kept[stored(name, one.name, one.content)]
     assert not [raw for raw in (ANNA, BERT) if raw in everything(lake)]
+    assert not again_changes(lake, name, folder)
     who = {pseudonym_of(load_key(lake.address), name, raw) for raw in (ANNA, BERT, "me")}
     assert listeners(lake, good, name) <= who
 
+
+def again_changes(lake: SparkLake, name: str, folder: Path) -> bool:
     before = {table: lake.arrow.version(TABLES[table]) for table in TABLES}
-    assert not ingest(lake, name, [folder], clock=CLOCK, user="me").changed
-    assert {table: lake.arrow.version(TABLES[table]) for table in TABLES} == before
+    again = ingest(lake, name, [folder], clock=CLOCK, user="me")
+    return again.changed or {table: lake.arrow.version(TABLES[table]) for table in TABLES} != before
 
 
 def records(one: Whole, content: bytes) -> int | None:

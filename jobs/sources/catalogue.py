@@ -7,8 +7,8 @@ from jobs.sources.source import Feed, Form, Source
 
 MARKS = ("track_id", "track_name", "track_artist")
 NUMBERS = (*DESCRIPTORS, "tempo", "loudness", "duration_ms")
-# A year alone, or a month, is its first day.
-RELEASED = "try_to_date(rpad(track_album_release_date, 10, '-01-01'), 'yyyy-MM-dd')"
+# A year alone, or a month, is its first day; 0000 says that nobody knows.
+RELEASED = "nullif(try_to_date(rpad(track_album_release_date, 10, '-01-01'), 'yyyy-MM-dd'), DATE'0000-01-01')"
 FIELDS = (*MARKS, "track_album_release_date", "playlist_genre", "playlist_subgenre", "isrc", "mbid", *NUMBERS)
 # R writes NA for what is missing; one of the two alone may be a name.
 NAMELESS = "(trim(track_name) = 'NA' AND trim(track_artist) = 'NA')"

@@ -86,7 +86,7 @@ def _start(text: str, inside: str) -> tuple[int, str]:
     if array >= 0:
         return array + 1, "part"
     # Whatever else stands there is told as the first element, and reading goes on behind it.
-    return at, "all" if text[at : at + 1] != "{" and text.rstrip().endswith("]") else ""
+    return at, "all" if text[at : at + 1] not in ("{", "]") and text.rstrip().endswith("]") else ""
 
 
 def _element(text: str, at: int, form: Form) -> tuple[bool, int]:

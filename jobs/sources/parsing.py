@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 
+from jobs.sources.moments import DAY
 from jobs.sources.pseudonym import pseudonym, with_pseudonym
 
 if TYPE_CHECKING:
@@ -32,8 +33,12 @@ class Taking:
 
 
 OPTIONS = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": "corrupt", "allowNonNumericNumbers": "false"}
+# Of a time without its day Spark makes a moment of today.
+NO_MOMENT = rf'"{{}}"\s*:\s*"(?!{DAY.replace("{", "{{").replace("}", "}}")}[T ][0-9])'
 NAN = r"[:\[,]\s*-?(NaN|Infinity)"
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # no feed is older: clocks that were never set say 1970
+
+FORECAST, FAST = timedelta(days=366), timedelta(days=1)
 
 
 def parse(records: DataFrame, feed: Feed, taking: Taking) -> DataFrame:
@@ -125,6 +130,9 @@ def _reason(feed: Feed, *, named: bool) -> Column:
     """Say why a record cannot become a row; judged on the record itself."""
     broken = F.when(F.col("line").rlike(NAN), "nan").otherwise(F.coalesce(_wrong_type(feed), F.lit("broken_json")))
     reason = F.when(F.col("damage").isNotNull(), F.col("damage")).when(F.col("corrupt").isNotNull(), broken)
+    for one in _fields(feed):
+        if isinstance(one.dataType, TimestampType):
+            reason = reason.when(F.col("line").rlike(NO_MOMENT.format(one.name)), f"wrong_type_{one.name}")
     if feed.listener and not named:
         reason = reason.when(_listener(feed).isNull(), "null_listener")
     for name, condition in feed.checks:
@@ -136,10 +144,12 @@ def _late_reason(feed: Feed, clock: datetime) -> Column:
     """Say what is wrong with a row's times and zone; judged on the columns made of the record."""
     reason = F.when(F.lit(False), "")  # noqa: FBT003
     if "event_ts" in feed.columns:
-        reason = reason.when(F.col("event_ts").isNull(), "null_time").when(F.col("event_ts") < F.lit(EARLIEST), "past_time")
-        late = F.col("known_ts") if feed.listener or "event_id" in feed.table.names else F.lit(clock)
-        future = (F.col("event_ts") > F.lit(clock)) | (F.col("event_ts") > late)
-        reason = reason.when(future, "future_time") if "event_id" in feed.table.names else reason
+        event, known = F.col("event_ts"), F.col("known_ts")
+        # What happened lies behind, a forecast's hour may lie ahead; a sender's clock may be fast, but not by days.
+        happened = "event_id" in feed.table.names
+        future = (event > F.lit(clock if happened else clock + FORECAST)) | (known > F.lit(clock + FAST))
+        reason = reason.when(event.isNull(), "null_time").when(F.least(event, known) < F.lit(EARLIEST), "past_time")
+        reason = reason.when(future | (event > known) if happened else future, "future_time")
     if "time_zone" in feed.columns:
         zones = ", ".join(repr(zone) for zone in sorted(available_timezones()))
         reason = reason.when(F.expr(f"time_zone NOT IN ({zones})"), "unknown_time_zone")

@@ -18,7 +18,7 @@ from jobs.sources.chunks import FOLD, blocks, overblown
 from jobs.sources.delimited import comma_separated, tab_separated
 from jobs.sources.documents import elements
 from jobs.sources.opening import opened
-from jobs.sources.records import LIMIT, UNREAD, Record, damaged, goes_on, judged
+from jobs.sources.records import LIMIT, UNREAD, Record, alone, damaged, judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,17 +90,17 @@ def _cut(block: bytes, name: str, position: int) -> Iterator[pa.RecordBatch]:
 
 def _line(position: int, raw: bytes) -> Record:
     record = judged(position, raw)
-    return damaged(position, raw, "broken_json") if record[2] is None and goes_on(record[1]) else record
+    return damaged(position, raw, "broken_json") if record[2] is None and not alone(record[1]) else record
 
 
 def _glued(lines: pa.StringArray) -> pa.Array:
-    """Say of each line whether anything follows its object: of two records that lost their line break Spark reads the first alone."""
+    """Say of each line whether it is something else than one object."""
     damage = np.full(len(lines), None, dtype=object)
-    # One brace, at the line's end, is the rule: only lines with others are worth reading twice.
-    braces = pc.count_substring(lines, "}")
-    usual = pc.or_(pc.equal(braces, 0), pc.and_(pc.equal(braces, 1), pc.ends_with(pc.utf8_rtrim_whitespace(lines), "}")))
+    # One brace at each end is the rule: only lines with others are worth reading twice.
+    trimmed, braces = pc.utf8_trim_whitespace(lines), pc.count_substring(lines, "}")
+    usual = pc.and_(pc.starts_with(trimmed, "{"), pc.and_(pc.equal(braces, 1), pc.ends_with(trimmed, "}")))
     for n in np.flatnonzero(~usual.to_numpy(zero_copy_only=False)):
-        damage[n] = "broken_json" if goes_on(lines[n].as_py()) else None
+        damage[n] = None if alone(lines[n].as_py()) else "broken_json"
     return pa.array(damage, pa.string())
 
 

@@ -10,12 +10,20 @@ HEAD = 4_096  # characters of a damaged record that are kept
 UNREAD = "unread_file"  # what was read is not what was listed: it was changed, replaced or removed in between
 # Possessive, and with an end that may be missing: what was tried once is not tried again from every quote within.
 TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
-AFTER = re.compile(r"\}\s*[^\s,}\]]")  # behind the end of an object, what none may have behind it
+BRACKET = re.compile(r"[{}\[\]]")
 
 
-def goes_on(line: str) -> bool:
-    """Say whether something that is no part of it follows an object."""
-    return AFTER.search(line) is not None and AFTER.search(TEXT.sub("", line)) is not None
+def alone(line: str) -> bool:
+    """Say whether a line is an object and nothing else: Spark reads the first of several and says nothing of the others."""
+    bare = TEXT.sub("", line).strip()
+    if not bare.startswith("{"):
+        return False
+    depth = 0
+    for found in BRACKET.finditer(bare):
+        depth += 1 if found[0] in "{[" else -1
+        if depth == 0:
+            return not bare[found.end() :].strip(" \t\r,]")  # some write their lines as the elements of an array
+    return True  # it breaks off, which its reader says
 
 
 def judged(position: int, raw: bytes) -> Record:
