@@ -29,7 +29,7 @@ from jobs.lake.key import load_key
 from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import SparkLake
 from jobs.publish import Batch, publish
-from jobs.run import guarded
+from jobs.run import guarded, somebody
 from jobs.sources import SOURCES
 from jobs.sources.consent import basis_of, statements
 from jobs.sources.files import Skipped, Taken, find
@@ -223,7 +223,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("source", help=f"one of {', '.join(SOURCES)}")
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files, or folders of files")
     parser.add_argument("--basis", default="none", help="none (default), assume or file:consent.csv")
-    parser.add_argument("--user", help="whose listening it is, for feeds that do not say")
+    parser.add_argument("--user", type=somebody, help="whose listening it is, for feeds that do not say")
     parser.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
     options = parser.parse_args(argv)
 

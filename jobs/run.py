@@ -200,6 +200,13 @@ def iso_date(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is no date of the form 2026-11-01") from error
 
 
+def somebody(text: str) -> str:
+    """Read a person's name."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is empty; give a name")
+    return text
+
+
 def asked(options: argparse.Namespace) -> Dates:
     """Return the dates that --date, or --from and --to, name."""
     if options.date and not (options.first or options.last):

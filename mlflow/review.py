@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
-from jobs.run import guarded
+from jobs.run import guarded, somebody
 from ray_tune import registry
 from ray_tune.models import model
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("action", choices=("show", "approve"))
     parser.add_argument("version", help="version in the registry")
     parser.add_argument("--model", default="response", help="name of the model (default: response)")
-    parser.add_argument("--by", default="", help="who approves; not the one who trained it")
+    parser.add_argument("--by", type=somebody, help="who approves; not the one who trained it")
     parser.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
     options = parser.parse_args(argv)
     return guarded(lambda: print(answer(options), end=""))
@@ -39,9 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def answer(options: argparse.Namespace) -> str:
     """Return the card of a version, or the sentence that says it was approved."""
+    model(options.model)
     lake = ArrowLake(Address.choose(options.lake))
     if options.action == "approve":
-        return registry.approve(lake, options.model, options.version, by=options.by) + "\n"
+        return registry.approve(lake, options.model, options.version, by=options.by or "") + "\n"
     return card(registry.summary(lake, options.model, options.version), options.version)
 
 

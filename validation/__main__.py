@@ -74,6 +74,8 @@ def render_docs(options: argparse.Namespace) -> None:
     from jobs.lake.arrow import ArrowLake
     from validation.pages import render
 
+    if options.out.exists() and not options.out.is_dir():
+        raise WrongUse(f"--out {str(options.out)!r} is a file; give a folder")
     lake = ArrowLake(Address.choose(options.lake))
     print(render(TABLES.values(), lake.read(VERDICTS).to_pylist(), options.out))
 

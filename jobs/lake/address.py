@@ -37,8 +37,11 @@ class Address:
 
     @classmethod
     def choose(cls, option: str | None) -> Address:
-        """Return the address named by `--lake`, else by OVERTONE_LAKE, else the default folder."""
-        return cls.parse(option or os.environ.get(VARIABLE) or DEFAULT)
+        """Return the address named by `--lake`, else by OVERTONE_LAKE, else the default folder; a file there raises `WrongUse`."""
+        found = cls.parse(option if option is not None else os.environ.get(VARIABLE) or DEFAULT)
+        if found.path is not None and found.path.exists() and not found.path.is_dir():
+            raise WrongUse(f"lake {str(found.path)!r} is a file; give a folder or a URI such as s3://bucket/lake")
+        return found
 
     @property
     def path(self) -> Path | None:

@@ -39,10 +39,17 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--lake", help="lake for the truth tables (default OVERTONE_LAKE, else ./build/lake)")
     found.add_argument("--listeners", type=int)
     found.add_argument("--days", type=int)
-    found.add_argument("--first", type=date.fromisoformat, help="first UTC date")
+    found.add_argument("--first", type=_date, help="first UTC date")
     found.add_argument("--shard", help="LOW:HIGH, make only these listeners of the world")
     found.add_argument("--no-signal", action="store_true", help="every impression has the same click probability")
     return found
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date of the form 2026-11-01") from error
 
 
 def chosen(options: argparse.Namespace) -> World:
@@ -60,6 +67,8 @@ def chosen(options: argparse.Namespace) -> World:
 
 def _run(options: argparse.Namespace) -> int:
     world, out, lake = chosen(options), Address.parse(options.out), Address.choose(options.lake)
+    if out.path is not None and out.path.is_file():
+        raise WrongUse(f"--out {str(out.path)!r} is a file; give a folder or a URI such as s3://bucket/feeds")
     from jobs.lake.arrow import ArrowLake
     from jobs.world.files import Folder
     from jobs.world.manifest import is_made

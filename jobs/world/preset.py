@@ -10,6 +10,8 @@ from validation.verdict import WrongUse
 MARGIN_DAYS = 2  # local days and late forecasts reach this far beyond the first and the last UTC date
 BLOCK = 250  # listeners simulated together; blocks start at multiples of it
 LEAST_TRACKS = 400  # below it a genre would be nearly empty
+SEEDS = 1 << 32
+FIRST, LAST, MOST_DAYS = date(2000, 1, 1), date(2100, 1, 1), 3_660  # no feed is older, and no calendar ends
 LEAST_PLAYS, MOST_PLAYS = 0.1, 60.0  # a day, on average
 
 
@@ -34,7 +36,10 @@ class World:
     shard: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("listeners", "days", "per_file"):
+        if not 0 <= self.seed < SEEDS:
+            raise WrongUse(f"world: {self.seed} is no seed; give a whole number from 0 to {SEEDS - 1}")
+        self._within_calendar()
+        for name in ("listeners", "per_file"):
             if getattr(self, name) < 1:
                 raise WrongUse(f"world: {name} is {getattr(self, name)}; it must be at least 1")
         if not LEAST_PLAYS <= self.plays_per_day <= MOST_PLAYS:
@@ -46,6 +51,12 @@ class World:
         low, high = self.made
         if not 0 <= low < high <= self.listeners:
             raise WrongUse(f"world: shard {low}:{high} is not within 0:{self.listeners}")
+
+    def _within_calendar(self) -> None:
+        if not FIRST <= self.first <= LAST:
+            raise WrongUse(f"world: first is {self.first}; choose between {FIRST} and {LAST}")
+        if not 1 <= self.days <= MOST_DAYS:
+            raise WrongUse(f"world: days is {self.days}; choose between 1 and {MOST_DAYS:,}")
 
     @property
     def made(self) -> tuple[int, int]:

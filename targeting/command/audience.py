@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from jobs.contracts.delivery import AUDIENCES, BOOKINGS
 from jobs.contracts.derived import USER_FEATURES
 from jobs.run import PUBLISHED, iso_date
+from targeting.campaigns import load
 from targeting.command.day import CAMPAIGNS
-from targeting.command.place import among, nothing, opened
+from targeting.command.place import among, no_file, nothing, opened
 from targeting.command.reply import Reply, cell, table
 from targeting.wording import asks
 from validation.contract import did_you_mean
@@ -89,6 +90,10 @@ def _page(row: Mapping[str, object]) -> str:
 
 
 def _make(options: argparse.Namespace, known: ArrowLake) -> Reply:
+    if options.action == "export":
+        no_file("--exports", options.exports)
+    else:
+        load(options.campaigns)  # a mistake in the file is said first
     if options.action == "build":
         among(options.date, known.files(USER_FEATURES), "listener features", f"overtone day --date {options.date}")
     else:

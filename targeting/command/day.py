@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from jobs.contracts.events import PLAYS
 from jobs.journal import tell
-from jobs.run import NOTHING, PUBLISHED, add_dates, asked, days
+from jobs.lake.address import Address
+from jobs.run import NOTHING, PUBLISHED, add_dates, asked, days, somebody
 from targeting.campaigns import load
-from targeting.command.place import FIRST_STEP, address
+from targeting.command.place import FIRST_STEP, no_file
 from targeting.command.reply import Reply, table
 from targeting.command.stages import STAGES
 from validation.contract import did_you_mean
@@ -43,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--campaigns", type=Path, default=CAMPAIGNS, help=f"campaign file (default: {CAMPAIGNS})")
     parser.add_argument("--exports", type=Path, help="folder for exported audiences (default: beside the lake)")
     parser.add_argument("--trials", type=int, default=4, help="models to try (default: 4)")
-    parser.add_argument("--author", default="overtone", help="who trains; another person must approve (default: overtone)")
+    parser.add_argument("--author", type=somebody, default="overtone", help="who trains; another person must approve (default: overtone)")
 
 
 def run(options: argparse.Namespace) -> Reply:
@@ -57,14 +58,15 @@ def run(options: argparse.Namespace) -> Reply:
         raise WrongUse(f"--only {options.only} and --from-stage {options.from_stage} contradict each other; name one of them")
     if options.trials < 1:
         raise WrongUse(f"--trials is {options.trials}; it has to be 1 or more")
+    no_file("--exports", options.exports)
     chosen = choose(STAGES, options.only, options.from_stage)
+    if "audiences" in [stage.name for stage in chosen]:
+        load(options.campaigns)  # a mistake in the file is said now, not after all stages before
     asked_for = None if options.stale else asked(options)
-    lake = SparkLake(address(options.lake))
+    lake = SparkLake(Address.choose(options.lake))
     dates = _within(asked_for, with_events(lake.arrow))
     exports = options.exports or lake.address.beside("-exports")
     day = Day(lake, dates, options.campaigns, exports, options.trials, options.author)
-    if "audiences" in [stage.name for stage in chosen]:
-        load(options.campaigns)  # a mistake in the file is said now, not after all stages before
     if options.plan:
         rows = [{"stage": s.name, "writes": s.writes, "state": s.stale(day), "line": s.line} for s in chosen]
         return Reply(rows, table(rows, ("stage", "writes", "state", "line"), empty="no stages"))

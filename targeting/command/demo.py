@@ -13,8 +13,8 @@ from jobs.contracts.delivery import APPROVALS, TRAININGS
 from jobs.contracts.events import PLAYS
 from jobs.lake.address import VARIABLE, Address
 from jobs.sources import SOURCES
+from jobs.world.preset import World
 from targeting.campaigns import load
-from targeting.command import place
 from targeting.command.day import CAMPAIGNS, Progress, execute, with_events
 from targeting.command.digest import digest, lines
 from targeting.command.reply import Reply
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> Reply:
     """Run all stages, then draw the page."""
     from jobs.lake.spark import SparkLake
 
-    address = place.address(lake(options))
+    address = Address.choose(lake(options))
     setting = _setting(options, address)
     load(setting.campaigns)  # a mistake in the file is said now, not after all stages before
     results, day = play(SparkLake(address), setting)
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> Reply:
 def lake(options: argparse.Namespace) -> str | None:
     """Return the lake that --lake names; a real feed has one of its own unless one is named."""
     own = None if options.source == WORLD or VARIABLE in os.environ else f"./build/{options.source}/lake"
-    return options.lake or own
+    return own if options.lake is None else options.lake
 
 
 def play(lake: SparkLake, setting: Setting, stop: str = "") -> tuple[list[tuple[Stage, Done, float]], Day]:
@@ -126,6 +126,7 @@ def _setting(options: argparse.Namespace, address: Address) -> Setting:
     if options.source == WORLD:
         if options.input is not None:
             raise WrongUse(f"--input {options.input}: the world makes its own feed; name the form of this one with --source")
+        World(options.seed, options.listeners, options.days, FIRST_DAY)  # what is wrong with it is said now
         world = world_setting(address, listeners=options.listeners, days=options.days, seed=options.seed)
         return replace(world, trials=options.trials, campaigns=options.campaigns or CAMPAIGNS)
     if options.source not in FEEDS:
@@ -148,7 +149,6 @@ def _intake(setting: Setting, lake: SparkLake) -> tuple[Stage, ...]:
 
     def world(_: Day) -> Done:
         from jobs.world.make import make
-        from jobs.world.preset import World
 
         chosen = World(setting.seed, setting.listeners, setting.days, FIRST_DAY, signal=setting.signal)
         made = make(chosen, Address.parse(str(setting.inputs)), lake)

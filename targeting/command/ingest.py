@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from jobs.lake.address import Address
+from jobs.run import somebody
 from jobs.sources import SOURCES
-from targeting.command.place import address
 from targeting.command.reply import Reply
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", help=f"the feed's form: {', '.join(SOURCES)}")
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files, or folders of files")
     parser.add_argument("--basis", default="none", help="consent to advertising profiles: none (default), file:consent.csv or assume")
-    parser.add_argument("--user", help="whose listening it is, for feeds that do not say")
+    parser.add_argument("--user", type=somebody, help="whose listening it is, for feeds that do not say")
 
 
 def run(options: argparse.Namespace) -> Reply:
@@ -29,6 +30,6 @@ def run(options: argparse.Namespace) -> Reply:
     from jobs.ingest import ingest
     from jobs.lake.spark import SparkLake
 
-    lake = SparkLake(address(options.lake))
+    lake = SparkLake(Address.choose(options.lake))
     report = ingest(lake, options.source, options.paths, basis=options.basis, user=options.user, clock=datetime.now(UTC))
     return Reply(report.data(), report.text())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobs.contracts.delivery import APPROVALS, TRAININGS
+from jobs.run import somebody
 from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
 
@@ -24,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("list", help="trained versions, their gate and who approved them", epilog="example: overtone model list")
     approve = actions.add_parser("approve", help="make a version the champion", epilog=f"example: {EXAMPLE}")
     approve.add_argument("version", help="version in the registry")
-    approve.add_argument("--by", required=True, help="who decides; not the one who trained it")
+    approve.add_argument("--by", type=somebody, required=True, help="who decides; not the one who trained it")
     approve.add_argument("--model", default="response", help="name of the model (default: response)")
 
 
@@ -32,8 +33,10 @@ def run(options: argparse.Namespace) -> Reply:
     """List versions or record an approval."""
     lake = opened(options.lake)
     if options.action == "approve":
+        from ray_tune.models import model
         from ray_tune.registry import approve
 
+        model(options.model)
         sentence = approve(lake, options.model, options.version, by=options.by)
         return Reply({"model": options.model, "version": options.version, "by": options.by, "said": sentence}, sentence)
     rows = versions(lake)

@@ -12,21 +12,20 @@ from validation.verdict import WrongUse
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
+    from pathlib import Path
 
 FIRST_STEP = "take a feed in (overtone ingest --help), or see everything run once (overtone demo)"
 
 
-def address(option: str | None) -> Address:
-    """Return where the lake is: what --lake names, else OVERTONE_LAKE, else the default; a file there raises `WrongUse`."""
-    found = Address.choose(option)
-    if found.path is not None and found.path.exists() and not found.path.is_dir():
-        raise WrongUse(f"lake {str(found.path)!r} is a file; give a folder or a URI such as s3://bucket/lake")
-    return found
-
-
 def opened(option: str | None) -> ArrowLake:
     """Return the lake at that address."""
-    return ArrowLake(address(option))
+    return ArrowLake(Address.choose(option))
+
+
+def no_file(option: str, path: Path | None) -> None:
+    """Raise `WrongUse` if there is a file where an option asks for a folder."""
+    if path is not None and path.exists() and not path.is_dir():
+        raise WrongUse(f"{option} {str(path)!r} is a file; give a folder")
 
 
 def nothing(lake: ArrowLake, otherwise: str) -> str:

@@ -1,0 +1,209 @@
+"""Every option of every command line: a wrong value ends with 2 and a sentence that names it and what is asked for.
+
+The options are read from the programs' own help, so that a new one cannot be forgotten: it has wrong values here, or is free text.
+"""
+
+from __future__ import annotations
+
+import re
+import runpy
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import validation.__main__ as validation_main
+from jobs import ingest, listens
+from jobs.run import main as run_job
+from jobs.world import __main__ as world
+from ray_tune import __main__ as ray_tune
+from targeting.__main__ import main as overtone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+ROOT = Path(__file__).parent.parent
+REVIEW = runpy.run_path(str(ROOT / "mlflow/review.py"))["main"]
+DATE, DAY = "is no date of the form 2026-11-01", ["--date", "2026-11-01"]
+DATES = [
+    ("yesterday", f"'yesterday' {DATE}"),
+    ("2026-02-30", f"'2026-02-30' {DATE}"),
+    ("", f"'' {DATE}"),
+    ("01.11.2026", f"'01.11.2026' {DATE}"),
+]
+LAKES = [
+    ("ftp://x/y", "unknown scheme 'ftp'; choose from file, s3, s3a, gs, abfss"),
+    ("FILE", "FILE' is a file; give a folder or a URI such as s3://bucket/lake"),
+    ("", "the lake's address is empty; give a folder or a URI such as s3://bucket/lake"),
+]
+COUNTS = [("many", "'many'"), ("0", "it has to be 1 or more"), ("-3", "-3"), ("1.5", "'1.5'"), ("", "''")]
+SEEDS = [("lucky", "'lucky'"), ("-1", "is no seed; give a whole number from 0 to 4294967295"), ("99999999999", "is no seed")]
+CAMPAIGNS = [("nowhere.yaml", "there is no campaign file 'nowhere.yaml'"), ("FOLDER", "there is no campaign file"), ("FILE", "FILE")]
+NOBODY = [("", "is empty"), (" ", "is empty")]
+FOLDERS = [("FILE", "FILE' is a file; give a folder")]
+TABLES = [
+    ("silver.listen", "unknown table 'silver.listen'; did you mean 'silver.listens'?"),
+    ("zzz", "unknown table 'zzz'; choose from bronze.ad_events, "),
+]
+FEEDS = [("evntsim", "unknown source 'evntsim'; did you mean 'eventsim'?"), ("", "unknown source ''; choose from ")]
+MODELS = [("respons", "unknown model 'respons'; did you mean 'response'?"), ("", "unknown model ''; choose from response")]
+STAGES = [("trian", "unknown stage 'trian'; did you mean 'train'?"), ("zzz", "unknown stage 'zzz'; choose from audiences, ")]
+FLAG = [("=yes", "ignored explicit argument 'yes'")]
+VERSIONS = [("x1", "x1"), ("99", "99"), ("", "version")]
+Wrong = list[tuple[str, str]]
+COMMON: dict[str, Wrong] = {"--lake": LAKES, "--json": FLAG}
+RANGE: dict[str, Wrong] = {"--date": DATES, "--from": DATES, "--to": DATES, "--lake": LAKES}
+# A program, the words before its options, the words that make it right, and wrong values of each option.
+PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str, Wrong]]] = [
+    (
+        overtone,
+        "demo",
+        [],
+        COMMON
+        | {"--source": FEEDS, "--input": [("x", "--input x: the world makes its own feed")], "--listeners": COUNTS, "--days": COUNTS}
+        | {"--seed": SEEDS, "--trials": COUNTS, "--campaigns": CAMPAIGNS},
+    ),
+    (
+        overtone,
+        "ingest",
+        ["eventsim", "FOLDER"],
+        COMMON
+        | {
+            "source": FEEDS,
+            "PATH": [("/nowhere", "there is no file or folder '/nowhere'"), ("FOLDER", "nothing for eventsim in")],
+            "--basis": [(word, f"--basis {word!r}: choose none, assume or file:consent.csv") for word in ("", "all", "file:", "assume:x")]
+            + [("file:/nowhere", "there is no file '/nowhere'")],
+            "--user": NOBODY,
+        },
+    ),
+    (
+        overtone,
+        "day",
+        DAY,
+        COMMON
+        | {"--date": DATES, "--from": DATES, "--to": DATES, "--stale": FLAG, "--plan": FLAG, "--only": STAGES, "--from-stage": STAGES}
+        | {"--campaigns": CAMPAIGNS, "--exports": FOLDERS, "--trials": COUNTS, "--author": NOBODY},
+    ),
+    (overtone, "status", [], COMMON),
+    (overtone, "tables", [], COMMON | {"name": TABLES, "--lake": []}),  # it lists what is declared, whatever lake there is
+    (overtone, "audience build", DAY, COMMON | {"--campaigns": CAMPAIGNS, "--date": DATES}),
+    (overtone, "audience export", DAY, COMMON | {"--exports": FOLDERS, "--date": DATES}),
+    (overtone, "audience list", [], COMMON | {"--date": DATES}),
+    (overtone, "audience show", ["morning"], COMMON | {"name": [("mornin", "unknown audience 'mornin'")], "--date": DATES}),
+    (overtone, "model list", [], COMMON),
+    (overtone, "model approve", ["1", "--by", "ada"], COMMON | {"version": VERSIONS, "--by": NOBODY, "--model": MODELS}),
+    (
+        overtone,
+        "quarantine list",
+        [],
+        COMMON | {"--target": TABLES, "--rows": [("many", "'many'"), ("-1", "--rows is -1; it has to be 0 or more")]},
+    ),
+    (overtone, "doctor", [], COMMON),
+    (lambda argv: run_job(listens.JOB, argv), "", DAY, RANGE),
+    (ingest.main, "", ["eventsim", "FOLDER"], {}),
+    (
+        ray_tune.main,
+        "response",
+        ["--as-of", "2026-11-01"],
+        {"--as-of": DATES, "--trials": [("many", "'many' is no positive number"), ("0", "'0' is no positive number")]}
+        | {"--author": NOBODY, "--seed": SEEDS, "--lake": LAKES},
+    ),
+    (ray_tune.main, "models", [], {}),
+    (validation_main.main, "table", ["silver.listens", *DAY], RANGE | {"name": TABLES}),
+    (validation_main.main, "docs", [], {"--lake": LAKES, "--out": FOLDERS}),
+    (
+        world.main,
+        "",
+        ["--out", "FOLDER"],
+        {
+            "--preset": [("dem", "unknown preset 'dem'; did you mean 'demo'?"), ("zzz", "unknown preset 'zzz'; choose from demo, huge")],
+            "--seed": SEEDS,
+            "--out": [("ftp://x", "unknown scheme 'ftp'"), ("", "empty"), ("FILE", "FILE' is a file; give a folder")],
+            "--lake": LAKES,
+            "--listeners": [("many", "'many'"), ("0", "listeners is 0; it must be at least 1")],
+            "--days": [("many", "'many'"), ("-1", "days is -1; it must be at least 1"), ("9999999", "days is 9999999")],
+            "--first": [*DATES, ("1999-12-31", "first is 1999-12-31; "), ("9999-12-30", "first is 9999-12-30; ")],
+            "--shard": [("x", "--shard 'x' is not LOW:HIGH"), ("5:2", "shard 5:2 is not within"), ("0:99999999", "is not within 0:")],
+            "--no-signal": FLAG,
+        },
+    ),
+    (
+        REVIEW,
+        "",
+        ["approve", "1", "--by", "ada"],
+        {"{show,approve}": [("reject", "invalid choice: 'reject' (choose from")], "version": VERSIONS, "--model": MODELS}
+        | {"--by": NOBODY, "--lake": LAKES},
+    ),
+]
+PROGRAMS[14] = (ingest.main, "", ["eventsim", "FOLDER"], {name: wrong for name, wrong in PROGRAMS[1][3].items() if name != "--json"})
+CASES = [(run, words, right, wrong) for run, words, right, wrong in PROGRAMS]
+IDS = [f"{getattr(run, '__module__', '')}.{getattr(run, '__name__', '')} {words}" for run, words, _, _ in PROGRAMS]
+
+
+def said(run: Callable[[Sequence[str]], object], argv: Sequence[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    try:
+        code = int(run(argv) or 0)  # type: ignore[call-overload]
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to stand in, with an empty folder and a file that is none of what is asked for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OVERTONE_LAKE", str(tmp_path / "lake"))
+    monkeypatch.setattr(sys, "argv", ["program"])
+    (tmp_path / "infra").mkdir()
+    for name in ("campaigns.yaml", "campaigns-small.yaml"):
+        (tmp_path / "infra" / name).write_text((ROOT / "infra" / name).read_text())
+    (tmp_path / "FOLDER").mkdir()
+    (tmp_path / "FILE").write_text("none of it")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("run", "words", "right", "wrong"), CASES, ids=IDS)
+def test_every_option_has_wrong_values_here(
+    run: Callable[[Sequence[str]], object], words: str, right: list[str], wrong: dict[str, Wrong], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = said(run, [*words.split(), "--help"], capsys)
+    assert code == 0
+    options = set(re.findall(r"^  (?:-h, )?(--[a-z-]+|[a-zA-Z{},]+)(?: |$)", out, re.MULTILINE)) - {"--help"}
+    assert options == set(wrong)
+
+
+@pytest.mark.parametrize(
+    ("run", "words", "right", "option", "value", "told"),
+    [(run, words, right, name, *one) for run, words, right, wrong in CASES for name, values in wrong.items() for one in values],
+    ids=lambda one: one[:30] if isinstance(one, str) else "",
+)
+def test_a_wrong_value_ends_with_2_and_is_named(  # noqa: PLR0913, PLR0917
+    run: Callable[[Sequence[str]], object],
+    words: str,
+    right: list[str],
+    option: str,
+    value: str,
+    told: str,
+    place: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, out, err = said(run, [*words.split(), *replaced(right, option, value)], capsys)
+    assert (code, out) == (2, ""), err
+    assert told in err
+    assert "Traceback" not in err
+
+
+PLACES = {"source": 0, "PATH": 1, "name": 0, "version": 0, "{show,approve}": 0}
+
+
+def replaced(right: list[str], option: str, value: str) -> list[str]:
+    """Return the right words with a wrong value in their place, or behind them."""
+    if option not in PLACES:
+        kept = [word for n, word in enumerate(right) if option not in (word, right[n - 1] if n else "")]
+        if option in ("--from", "--to"):
+            kept = [word for word in kept if word not in DAY]
+        return [*kept, f"{option}{value}" if value.startswith("=") else f"{option}={value}"]
+    at = PLACES[option] + (1 if option == "version" and "approve" in right[:1] else 0)
+    return [*right[:at], value, *right[at + 1 :]]
