@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import reprlib
+from collections import Counter
+from collections.abc import Hashable
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -32,6 +35,7 @@ FIELDS = (
 MOST_A_DAY = 50  # impressions a listener and day that a cap may allow
 LARGEST = 1_000_000_000  # a budget above it is a slip of the keyboard
 CENT = 0.01
+LONGEST = 100  # letters of an advertiser's name, and of a wrong value that a message shows
 
 
 @dataclass(frozen=True)
@@ -71,36 +75,53 @@ def load(path: Path) -> tuple[Campaign, ...]:
         raise WrongUse(f"there is no campaign file {str(path)!r}")
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Once)  # noqa: S506  # a SafeLoader that refuses doubled keys
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise WrongUse(f"{path}: not YAML: {error}") from error
+    except RecursionError as error:
+        raise WrongUse(f"{path}: not YAML that anybody writes: it is nested too deeply") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise WrongUse(f"{path}: not YAML: {str(error)[:LONGEST]}") from error
     if not isinstance(raw, dict) or set(raw) != {"campaigns"} or not isinstance(raw["campaigns"], list) or not raw["campaigns"]:
         raise WrongUse(f"{path}: the file holds one key, campaigns, with a list of campaigns")
     found = tuple(_campaign(one, f"{path}, campaign {number}") for number, one in enumerate(raw["campaigns"], 1))
-    names = [one.name for one in found]
-    for name in names:
-        if names.count(name) > 1:
+    for name, times in Counter(one.name for one in found).items():
+        if times > 1:
             raise WrongUse(f"{path}: two campaigns are called {name!r}")
     return found
 
 
 class _Once(yaml.SafeLoader):
-    """Refuses a key that stands twice in a mapping: YAML would keep the last in silence."""
+    """Refuses a key that stands twice in a mapping: YAML would keep the last in silence. A value that is none of its type stays text."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"{key!r} stands twice, line {node.start_mark.line + 1}")
+        if isinstance(node, yaml.MappingNode):
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            twice = [key for key, times in Counter(key for key in keys if isinstance(key, Hashable)).items() if times > 1]
+            if twice:
+                raise yaml.YAMLError(f"{_shown(twice[0])} stands twice, line {node.start_mark.line + 1}")
         return super().construct_mapping(node, deep=deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, LookupError, AttributeError):
+            # Dates that no calendar has, numbers without end: whoever asks for the field says what it has to be.
+            return str(node.value)[:LONGEST]
+
+
+def _shown(value: object) -> str:
+    """Return a value as a message shows it: few words, however many it has, or says that it has by naming itself."""
+    short = reprlib.Repr()
+    short.maxlevel, short.maxstring, short.maxother, short.maxdict = 2, LONGEST, LONGEST, len(FIELDS)
+    return short.repr(value)[: 2 * LONGEST]
 
 
 def _campaign(raw: object, where: str) -> Campaign:
     if not isinstance(raw, dict):
-        raise WrongUse(f"{where}: {raw!r} is no campaign; a campaign has {', '.join(FIELDS)}")
-    where = f"{where} ({raw.get('name', 'without a name')})"
+        raise WrongUse(f"{where}: {_shown(raw)} is no campaign; a campaign has {', '.join(FIELDS)}")
+    name = raw.get("name", "without a name")
+    where = f"{where} ({name if isinstance(name, str) and NAME.fullmatch(name) else _shown(name) if 'name' in raw else name})"
     for field in raw:
         if field not in FIELDS:
-            raise WrongUse(f"{where}: unknown field {field!r}{did_you_mean(str(field), FIELDS)}")
+            raise WrongUse(f"{where}: unknown field {_shown(field)}{did_you_mean(_shown(field), FIELDS)}")
     flight = _part(raw, "flight", ("from", "to"), where)
     budget = _part(raw, "budget", ("amount", "currency"), where)
     first = _ask(flight, "from", where, _is_date, "a date such as 2026-11-10")
@@ -109,7 +130,7 @@ def _campaign(raw: object, where: str) -> Campaign:
         raise WrongUse(f"{where}: flight: to {last} lies before from {first}")
     return Campaign(
         name=_ask(raw, "name", where, lambda v: isinstance(v, str) and bool(NAME.fullmatch(v)), "lower_snake_case of at most 64 letters"),
-        advertiser=_ask(raw, "advertiser", where, lambda v: isinstance(v, str) and bool(v.strip()), "a name"),
+        advertiser=_ask(raw, "advertiser", where, _is_name, f"a name of at most {LONGEST} letters"),
         category=_choice(raw, "category", CATEGORIES, where),
         first_day=first,
         last_day=last,
@@ -152,7 +173,7 @@ def _audience(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
 def _part(raw: Mapping[str, Any], field: str, keys: tuple[str, ...], where: str) -> Mapping[str, Any]:
     part = raw.get(field)
     if not isinstance(part, dict) or set(part) != set(keys):
-        raise WrongUse(f"{where}: {field} is {part!r}; it has exactly {' and '.join(keys)}")
+        raise WrongUse(f"{where}: {field} is {_shown(part)}; it has exactly {' and '.join(keys)}")
     return part
 
 
@@ -160,29 +181,33 @@ def _ask(raw: Mapping[str, Any], field: str, where: str, valid: Callable[[Any], 
     if field not in raw:
         raise WrongUse(f"{where}: {field} is missing; it is {wanted}")
     if not valid(raw[field]):
-        raise WrongUse(f"{where}: {field} is {raw[field]!r}; it has to be {wanted}")
+        raise WrongUse(f"{where}: {field} is {_shown(raw[field])}; it has to be {wanted}")
     return raw[field]
 
 
 def _choice(raw: Mapping[str, Any], field: str, choices: Iterable[str], where: str) -> str:
     value = raw.get(field)
     if value not in list(choices):
-        raise WrongUse(f"{where}: {field} is {value!r}{did_you_mean(str(value), choices)}")
+        raise WrongUse(f"{where}: {field} is {_shown(value)}{did_you_mean(value if isinstance(value, str) else '', choices)}")
     return str(value)
 
 
 def _list(raw: Mapping[str, Any], field: str, where: str, choices: list[str] | None) -> tuple[str, ...]:
     value = raw.get(field, [])
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise WrongUse(f"{where}: {field} is {value!r}; it has to be a list of names")
+        raise WrongUse(f"{where}: {field} is {_shown(value)}; it has to be a list of names")
     for one in value:
         if choices is not None and one not in choices:
-            raise WrongUse(f"{where}: {field}: unknown segment {one!r}{did_you_mean(one, choices)}")
+            raise WrongUse(f"{where}: {field}: unknown segment {_shown(one)}{did_you_mean(one, choices)}")
         if value.count(one) > 1:
-            raise WrongUse(f"{where}: {field}: {one!r} stands twice")
+            raise WrongUse(f"{where}: {field}: {_shown(one)} stands twice")
         if choices is None and not CLUSTER.fullmatch(one):
-            raise WrongUse(f"{where}: {field}: {one!r} is no cluster; clusters are called c1, c2, ... by size")
+            raise WrongUse(f"{where}: {field}: {_shown(one)} is no cluster; clusters are called c1, c2, ... by size")
     return tuple(value)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable() and len(value) <= LONGEST
 
 
 def _is_date(value: object) -> bool:

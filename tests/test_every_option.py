@@ -122,7 +122,7 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
             "--out": [("ftp://x", "unknown scheme 'ftp'"), ("", "empty"), ("FILE", "FILE' is a file; give a folder")],
             "--lake": LAKES,
             "--listeners": [("many", "'many'"), ("0", "listeners is 0; it must be at least 1")],
-            "--days": [("many", "'many'"), ("-1", "days is -1; it must be at least 1"), ("9999999", "days is 9999999")],
+            "--days": [("many", "'many'"), ("-1", "days is -1; choose between 1 and 3,660"), ("9999999", "days is 9999999")],
             "--first": [*DATES, ("1999-12-31", "first is 1999-12-31; "), ("9999-12-30", "first is 9999-12-30; ")],
             "--shard": [("x", "--shard 'x' is not LOW:HIGH"), ("5:2", "shard 5:2 is not within"), ("0:99999999", "is not within 0:")],
             "--no-signal": FLAG,

@@ -206,9 +206,9 @@ def test_trained_versions_newest_first(call: Callable[..., Answer]) -> None:
     [
         (("model", "approve", "2", "--by", "Ada"), 4, "Ada trained version 2 of 'response': somebody else decides"),
         (("model", "approve", "2", "--by", " ada "), 4, "trained version 2"),
-        (("model", "approve", "2", "--by", " "), 2, "--by NAME"),
+        (("model", "approve", "2", "--by", " "), 2, "' ' is empty; give a name"),
         (("model", "approve", "22", "--by", "Grace"), 2, "'response' has no version '22'; did you mean '2'?"),
-        (("model", "approve", "2", "--by", "Grace", "--model", "respons"), 2, "'respons' has no version '2'; none was trained yet"),
+        (("model", "approve", "2", "--by", "Grace", "--model", "respons"), 2, "unknown model 'respons'; did you mean 'response'?"),
         (("model", "approve", "2"), 2, "the following arguments are required: --by"),
         (("model", "approve", "9", "--by", "Grace"), 4, "did not pass its gate: too weak"),
         (("model", "aprove"), 2, "invalid choice: 'aprove'"),
