@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from feeds import ANNA, BERT, CLOCK, EXAMPLES, at, pseudonym_of, put
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from jobs.contracts.events import LISTENERS
+from jobs.contracts.events import AGE_BANDS, CONSENTS, LISTENERS
 from jobs.contracts.operations import VERDICTS
 from jobs.ingest import ingest
 from jobs.lake.key import load_key
@@ -75,6 +77,49 @@ def test_a_wrong_line_is_named(text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(WrongUse) as refused:
         statements(path, TAKING)
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f'{HEADER}\na,granted,25_34,2026-11-01,\n"{"x" * 200_000}",granted,25_34,2026-11-01,\n', "line 3: field larger than field limit"),
+        (f"{HEADER}\na,granted,25_34,0001-01-01,\n", "line 2: from is 0001-01-01; the earliest that can hold is 2000-01-01"),
+        (f"{HEADER}\na,{'granted' * 99},25_34,2026-11-01,\n", "line 2: unknown consent 'grantedgranted"),
+        (f"{HEADER}\na,granted,25_34,{'9' * 9999},\n", "line 2: from is '9999"),
+        ("", "the header lacks user, consent, age_band, from"),
+        ("\n\n", "the header lacks user"),
+    ],
+    ids=lambda text: text[-20:],
+)
+def test_a_line_made_to_do_harm_is_named_in_few_words(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "consent.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(WrongUse) as refused:
+        statements(path, TAKING)
+    assert words in str(refused.value)
+    assert len(str(refused.value)) < 1_000 + len(str(path))
+
+
+@settings(max_examples=settings.default.max_examples * 8)
+@given(st.data())
+def test_a_damaged_consent_file_is_read_or_refused_by_name(tmp_path: Path, data: st.DataObject) -> None:
+    good = f"{HEADER}\n{ANNA},granted,25_34,2026-11-01,Europe/Rome\n{BERT},refused,unknown,2026-11-02,\n".encode()
+    start = data.draw(st.integers(0, len(good)))
+    end = data.draw(st.integers(start, min(len(good), start + 40)))
+    new = data.draw(
+        st.sampled_from([b"", b'"', b"\0", b"\r", b"\n", b",", b"\xff", b"0001-01-01", b"\xef\xbb\xbf", b"9" * 300]) | st.binary(max_size=8)
+    )
+    path = tmp_path / "consent.csv"
+    path.write_bytes(good[:start] + new + good[end:])
+    try:
+        found = statements(path, TAKING)
+    except WrongUse as refused:
+        said = str(refused)
+    else:
+        said = str(path)
+        assert all(one.consent in CONSENTS and one.age_band in AGE_BANDS for one in found)
+        assert all(date(2000, 1, 1) <= one.since <= TAKING.clock.date() for one in found)
+    assert said.startswith(str(path))
 
 
 def test_a_consent_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from jobs.contracts.events import AGE_BANDS, CONSENTS
+from jobs.sources.moments import EARLIEST
 from jobs.sources.pseudonym import pseudonym
 from validation.contract import did_you_mean
 from validation.verdict import WrongRow, WrongUse
@@ -56,10 +57,20 @@ def statements(path: Path, taking: Taking) -> list[Statement]:
     except UnicodeDecodeError as error:
         raise WrongUse(f"{path}: byte {error.start} is no UTF-8") from error
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    try:
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    except csv.Error as error:
+        raise WrongUse(f"{path}: the header cannot be read: {error}") from error
     if missing:
         raise WrongUse(f"{path}: the header lacks {', '.join(missing)}; needed: {', '.join(COLUMNS)}")
-    return [_statement(row, reader.line_num, path, taking) for row in reader]
+    try:
+        return [_statement(row, reader.line_num, path, taking) for row in reader]
+    except csv.Error as error:
+        raise WrongUse(f"{path}, line {reader.line_num + 1}: {error}") from error
+
+
+def _shown(value: str | None) -> str:
+    return repr(value if value is None else value[:80])
 
 
 def _statement(row: dict[str, str], number: int, path: Path, taking: Taking) -> Statement:
@@ -68,14 +79,16 @@ def _statement(row: dict[str, str], number: int, path: Path, taking: Taking) -> 
         raise WrongRow(f"{where}: user is empty")
     for name, choices in (("consent", CONSENTS), ("age_band", AGE_BANDS)):
         if row[name] not in choices:
-            raise WrongRow(f"{where}: unknown {name} {row[name]!r}{did_you_mean(row[name] or '', choices)}")
+            raise WrongRow(f"{where}: unknown {name} {_shown(row[name])}{did_you_mean(row[name] or '', choices)}")
     zone = (row.get("time_zone") or "").strip() or None
     if zone and zone not in available_timezones():
-        raise WrongRow(f"{where}: unknown time_zone {zone!r}{did_you_mean(zone, available_timezones())[:80]}")
+        raise WrongRow(f"{where}: unknown time_zone {_shown(zone)}{did_you_mean(zone, available_timezones())[:80]}")
     try:
         since = date.fromisoformat(row["from"] or "")
     except ValueError as error:
-        raise WrongRow(f"{where}: from is {row['from']!r}, no date of the form 2026-11-01") from error
+        raise WrongRow(f"{where}: from is {_shown(row['from'])}, no date of the form 2026-11-01") from error
+    if since < EARLIEST.date():
+        raise WrongRow(f"{where}: from is {since}; the earliest that can hold is {EARLIEST.date()}")
     if since > taking.clock.date():
         raise WrongRow(f"{where}: from is {since}, which lies ahead; the latest that can hold is {taking.clock.date()}")
     who = pseudonym(taking.key, taking.source, row["user"].strip())

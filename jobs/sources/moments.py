@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # no feed is older: clocks that were never set say 1970
 LAST = 253_402_300_799  # the last second of the year 9999, after 1970
 DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType, TimestampType
 
-from jobs.sources.moments import DAY
+from jobs.sources.moments import DAY, EARLIEST
 from jobs.sources.pseudonym import pseudonym, with_pseudonym
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pyspark.sql import Column, DataFrame
 
     from jobs.sources.source import Feed
@@ -36,7 +38,6 @@ OPTIONS = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": "corrupt", "allowN
 # Of a time without its day Spark makes a moment of today.
 NO_MOMENT = rf'"{{}}"\s*:\s*"(?!{DAY.replace("{", "{{").replace("}", "}}")}[T ][0-9])'
 NAN = r"[:\[,]\s*-?(NaN|Infinity)"
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # no feed is older: clocks that were never set say 1970
 
 FORECAST, FAST = timedelta(days=366), timedelta(days=1)
 
