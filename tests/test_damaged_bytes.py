@@ -100,7 +100,11 @@ def every_cell(content: bytes, found: list[Record], form: Form) -> None:
 
 
 def breaks(line: str, damage: str | None) -> int:
-    return "".join(json.loads(line).values()).count("\n") if damage in (None, "invalid_utf8") else 0
+    """Count the line breaks within a row's cells; of a damaged row its beginning alone is kept."""
+    try:
+        return "".join(json.loads(line).values()).count("\n") if damage in (None, "invalid_utf8") else 0
+    except ValueError:
+        return 0
 
 
 def cells(line: bytes, form: Form) -> list[str]:
