@@ -15,7 +15,7 @@ BRACKET = re.compile(r"[{}\[\]]")
 
 def alone(line: str) -> bool:
     """Say whether a line is an object and nothing else: Spark reads the first of several and says nothing of the others."""
-    bare = TEXT.sub("", line).strip()
+    bare = TEXT.sub('""', line).strip()
     if not bare.startswith("{"):
         return False
     depth = 0
