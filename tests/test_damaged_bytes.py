@@ -67,7 +67,7 @@ def check(whole: Whole, seed: int, folder: Path) -> None:
     assert positions == sorted(set(positions))
     # Of what stands around the elements under a key nothing but the place where they begin is read.
     if not form.inside or (one.end >= whole.records[0][0] and one.start <= whole.records[-1][1]):
-        ACCOUNTED[form.kind](content, found, form)
+        ACCOUNTED[form.kind](content, found, form, len(good))
     quoted = form.kind == "csv" and (b'"' in one.new or b'"' in whole.content[one.start : one.end])
     headless = (form.inside or (form.kind == "csv" and not form.names)) and one.start < whole.records[0][0]
     if not (quoted or headless):  # then cells may go on behind the line, or what the records are is lost with their heading
@@ -75,7 +75,7 @@ def check(whole: Whole, seed: int, folder: Path) -> None:
         assert all(line in kept for line in [good[n] for n in whole.untouched(one.start, one.end)])
 
 
-def every_line(content: bytes, found: list[Record], form: Form) -> None:
+def every_line(content: bytes, found: list[Record], form: Form, good: int) -> None:
     """Every line that is not blank is a record at its number."""
     lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     assert [position for position, _, _ in found] == [n for n, line in enumerate(lines) if line.strip()]
@@ -91,7 +91,7 @@ def two_in(line: str) -> bool:
         return False
 
 
-def every_cell(content: bytes, found: list[Record], form: Form) -> None:
+def every_cell(content: bytes, found: list[Record], form: Form, good: int) -> None:
     """Every line below the header is part of a row, or of a damaged one; cells that hold line breaks take several."""
     lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     covered = {n for position, line, damage in found for n in range(position, position + 1 + breaks(line, damage))}
@@ -113,12 +113,12 @@ def cells(line: bytes, form: Form) -> list[str]:
     return next(csv.reader([line.decode("utf-8", "replace").replace("\r", " ")], delimiter=form.delimiter), [])
 
 
-def every_element(content: bytes, found: list[Record], form: Form) -> None:
-    """Of a document that is still JSON every element is a record; of one that is not, something is told."""
+def every_element(content: bytes, found: list[Record], form: Form, good: int) -> None:
+    """Of a document that is still JSON every element is a record; of one that is not, something is told unless all are there still."""
     try:
         document = json.loads(content.removeprefix(b"\xef\xbb\xbf").decode())
     except (ValueError, RecursionError):
-        assert any(damage for _, _, damage in found) or b"\n{" in content
+        assert any(damage for _, _, damage in found) or len(found) >= good or b"\n{" in content
         return
     inside = document.get(form.inside) if isinstance(document, dict) else document
     if isinstance(inside, list) and all(isinstance(one, dict) for one in inside):
