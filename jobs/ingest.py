@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs import ledger
+from jobs.console import guarded, somebody
 from jobs.contracts.events import LISTENERS, PLAYS
 from jobs.fingerprint import fingerprint
 from jobs.intake import Count, Intake, take
@@ -29,7 +30,6 @@ from jobs.lake.key import load_key
 from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import SparkLake
 from jobs.publish import Batch, publish
-from jobs.run import guarded, somebody
 from jobs.sources import SOURCES
 from jobs.sources.consent import basis_of, statements
 from jobs.sources.files import Skipped, Taken, find

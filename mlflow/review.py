@@ -12,9 +12,9 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from jobs.console import guarded, somebody
 from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
-from jobs.run import guarded, somebody
 from ray_tune import registry
 from ray_tune.models import model
 

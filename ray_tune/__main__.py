@@ -10,8 +10,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from jobs.console import guarded, iso_date, somebody
 from jobs.journal import recorded
-from jobs.run import guarded, iso_date, somebody
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

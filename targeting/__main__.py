@@ -9,8 +9,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from jobs.console import guarded
 from jobs.journal import recorded
-from jobs.run import guarded
 from targeting.command import audience, day, demo, doctor, freshness, history, ingest, log, maintain, model, quarantine, status, tables
 
 if TYPE_CHECKING:

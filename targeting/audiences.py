@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+    from jobs.console import Dates
     from jobs.lake.spark import SparkLake
-    from jobs.run import Dates
 
 BUILT, SMALL, REFUSED = "built", "too_small", "refused"
 MADE_OF = (Read(USER_SEGMENTS), Read(CLUSTERS), Read(SCORES), Read(SILVER_LISTENERS))

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from small_lake import DAY, SUMMARY, filled, put, said
 
+from jobs.console import days
 from jobs.contracts.delivery import APPROVALS
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
-from jobs.run import days
 from targeting.command.day import Progress, execute, summary
 from targeting.command.demo import latest
 from targeting.command.digest import digest, lines, near

@@ -12,13 +12,14 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 
+from jobs.console import days, guarded
 from jobs.contracts.operations import QUARANTINE, VERDICTS
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.fingerprint import _reach, code_of, fingerprint
 from jobs.lake.commit import Note
 from jobs.lake.faults import FAULTS
 from jobs.lake.schema import arrow_schema
-from jobs.run import NOTHING, PUBLISHED, Job, Read, days, guarded, run, stale
+from jobs.run import NOTHING, PUBLISHED, Job, Read, run, stale
 from validation.contract import Column, Purpose, Rule, Table
 from validation.verdict import HeldBack, OvertoneError, WrongUse
 

@@ -22,8 +22,8 @@ LAKE = "folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)"
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and end the process with the platform's exit code: 3 if the table breaks its contract."""
+    from jobs.console import add_dates, guarded
     from jobs.journal import recorded
-    from jobs.run import add_dates, guarded
 
     parser = argparse.ArgumentParser(prog="python -m validation", description="Audit tables and show what audits found.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -46,9 +46,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 def audit_table(options: argparse.Namespace) -> None:
     """Audit what is published of a table and print every check; a broken one raises `HeldBack`."""
     from jobs.catalogue import table
+    from jobs.console import asked
     from jobs.lake.address import Address
     from jobs.lake.arrow import ArrowLake
-    from jobs.run import asked
 
     found = table(options.name)
     dates = asked(options) if found.dated else None

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.console import iso_date
 from jobs.contracts.delivery import AUDIENCES, BOOKINGS
 from jobs.contracts.derived import USER_FEATURES
-from jobs.run import PUBLISHED, iso_date
+from jobs.run import PUBLISHED
 from targeting.campaigns import load
 from targeting.command.day import CAMPAIGNS
 from targeting.command.place import among, no_file, nothing, opened

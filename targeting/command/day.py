@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.console import add_dates, asked, days, somebody
 from jobs.contracts.events import PLAYS
 from jobs.journal import tell
 from jobs.lake.address import Address
-from jobs.run import NOTHING, PUBLISHED, add_dates, asked, days, somebody
+from jobs.run import NOTHING, PUBLISHED
 from targeting.campaigns import load
 from targeting.command.place import FIRST_STEP, no_file
 from targeting.command.reply import Reply, table
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from jobs.console import Dates
     from jobs.lake.arrow import ArrowLake
-    from jobs.run import Dates
     from targeting.command.stages import Day, Done, Stage
 
 HELP = "run a day's stages, from events to exported audiences; what is up to date is left alone"

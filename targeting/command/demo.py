@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
+    from jobs.console import Dates
     from jobs.lake.spark import SparkLake
-    from jobs.run import Dates
     from targeting.command.stages import Day, Done, Stage
     from targeting.page import PageData
 

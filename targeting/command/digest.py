@@ -12,8 +12,8 @@ from targeting.wording import counted, share
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from jobs.console import Dates
     from jobs.lake.arrow import ArrowLake
-    from jobs.run import Dates
     from targeting.page import PageData
 
 NOBODY = "none"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobs import catalogue
+from jobs.console import iso_date
 from jobs.contracts import events
 from jobs.lake.commit import stamp
 from jobs.lake.versions import publications, restore
-from jobs.run import fingerprints, iso_date
+from jobs.run import fingerprints
 from targeting.command.place import among, opened
 from targeting.command.reply import Reply, table
 from targeting.command.status import jobs_of, stale_dates

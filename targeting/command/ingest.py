@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from jobs.console import somebody
 from jobs.lake.address import Address
-from jobs.run import somebody
 from jobs.sources import SOURCES
 from targeting.command.reply import Reply
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobs.journal import log_of
+from jobs.lake.address import Address
 from jobs.lines import read
-from targeting.command.place import address
 from targeting.command.reply import Reply, table
 from validation.verdict import WrongUse
 
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> Reply:
     """List runs, newest last, or one run's events."""
     if options.last < 1:
         raise WrongUse(f"--last is {options.last}; it has to be 1 or more")
-    path = log_of(address(options.lake))
+    path = log_of(Address.choose(options.lake))
     runs: dict[str, list[dict[str, Any]]] = {}
     for line in read(path):
         runs.setdefault(str(line.get("run")), []).append(line)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
 from jobs.catalogue import TABLES
+from jobs.console import iso_date
 from jobs.lake import upkeep
-from jobs.run import iso_date
 from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
 from validation.verdict import Conflict

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jobs.console import somebody
 from jobs.contracts.delivery import APPROVALS, TRAININGS
-from jobs.run import somebody
 from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
 

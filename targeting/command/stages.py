@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from jobs.console import Dates
     from jobs.lake.spark import SparkLake
-    from jobs.run import Dates, Job
+    from jobs.run import Job
 
 
 @dataclass(frozen=True)

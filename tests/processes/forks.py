@@ -24,8 +24,8 @@ from pyspark import SparkConf, SparkContext
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
+from jobs.console import guarded
 from jobs.lake import session
-from jobs.run import guarded
 
 TESTS = Path(__file__).parent.parent
 IMPORTED = (

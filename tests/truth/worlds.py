@@ -17,7 +17,7 @@ from jobs.lake.spark import SparkLake
 from targeting.command import demo
 
 if TYPE_CHECKING:
-    from jobs.run import Dates
+    from jobs.console import Dates
 
 FOLDER = Path(__file__).parent.parent.parent / "build/truth"
 # What makes a world's files and its bronze tables; the stages after them find out themselves what is stale.
