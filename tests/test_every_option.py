@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from test_operate import leaves
 
 import validation.__main__ as validation_main
 from jobs import ingest, listens
@@ -19,6 +20,7 @@ from jobs.run import main as run_job
 from jobs.world import __main__ as world
 from ray_tune import __main__ as ray_tune
 from targeting.__main__ import main as overtone
+from targeting.__main__ import parser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,11 +51,27 @@ TABLES = [
 FEEDS = [("evntsim", "unknown source 'evntsim'; did you mean 'eventsim'?"), ("", "unknown source ''; choose from ")]
 MODELS = [("respons", "unknown model 'respons'; did you mean 'response'?"), ("", "unknown model ''; choose from response")]
 STAGES = [("trian", "unknown stage 'trian'; did you mean 'train'?"), ("zzz", "unknown stage 'zzz'; choose from audiences, ")]
+MOMENTS = [("soon", "'soon'"), ("2026-13-01T00:00", "2026-13-01"), ("", "''")]
+NOTICES = [
+    ("ftp://x/y", "ftp://"),
+    ("FOLDER", "--notice FOLDER is a folder; give a file, or http(s)://HOST/PATH"),
+    ("", "--notice is empty"),
+]
 FLAG = [("=yes", "ignored explicit argument 'yes'")]
 VERSIONS = [("x1", "x1"), ("99", "99"), ("", "version")]
 Wrong = list[tuple[str, str]]
 COMMON: dict[str, Wrong] = {"--lake": LAKES, "--json": FLAG}
 RANGE: dict[str, Wrong] = {"--date": DATES, "--from": DATES, "--to": DATES, "--lake": LAKES}
+INTAKE: dict[str, Wrong] = {
+    "source": FEEDS,
+    "PATH": [("/nowhere", "there is no file or folder '/nowhere'"), ("FOLDER", "nothing for eventsim in")],
+    "--basis": [
+        *((word, f"--basis {word!r}: choose none, assume or file:consent.csv") for word in ("", "all", "file:", "assume:x")),
+        ("file:/nowhere", "there is no file '/nowhere'"),
+    ],
+    "--user": NOBODY,
+    "--lake": LAKES,
+}
 # A program, the words before its options, the words that make it right, and wrong values of each option.
 PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str, Wrong]]] = [
     (
@@ -68,14 +86,7 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         overtone,
         "ingest",
         ["eventsim", "FOLDER"],
-        COMMON
-        | {
-            "source": FEEDS,
-            "PATH": [("/nowhere", "there is no file or folder '/nowhere'"), ("FOLDER", "nothing for eventsim in")],
-            "--basis": [(word, f"--basis {word!r}: choose none, assume or file:consent.csv") for word in ("", "all", "file:", "assume:x")]
-            + [("file:/nowhere", "there is no file '/nowhere'")],
-            "--user": NOBODY,
-        },
+        INTAKE | COMMON,
     ),
     (
         overtone,
@@ -99,9 +110,19 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         [],
         COMMON | {"--target": TABLES, "--rows": [("many", "'many'"), ("-1", "--rows is -1; it has to be 0 or more")]},
     ),
+    (overtone, "maintain", [], COMMON | {"--date": DATES}),
+    (overtone, "table history", ["silver.listens", *DAY], COMMON | {"name": TABLES, "--date": DATES}),
+    (
+        overtone,
+        "table restore",
+        ["silver.listens", *DAY, "--version", "1"],
+        COMMON | {"name": TABLES, "--date": DATES, "--version": [("many", "'many'"), ("-1", "'-1'"), ("", "''")]},
+    ),
+    (overtone, "freshness", [], COMMON | {"--at": MOMENTS, "--notice": NOTICES}),
+    (overtone, "log", [], COMMON | {"--run": [("zz", "--run zz")], "--last": [("many", "'many'"), ("0", "0"), ("-1", "-1")]}),
     (overtone, "doctor", [], COMMON),
     (lambda argv: run_job(listens.JOB, argv), "", DAY, RANGE),
-    (ingest.main, "", ["eventsim", "FOLDER"], {}),
+    (ingest.main, "", ["eventsim", "FOLDER"], INTAKE),
     (
         ray_tune.main,
         "response",
@@ -136,9 +157,12 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         | {"--by": NOBODY, "--lake": LAKES},
     ),
 ]
-PROGRAMS[14] = (ingest.main, "", ["eventsim", "FOLDER"], {name: wrong for name, wrong in PROGRAMS[1][3].items() if name != "--json"})
 CASES = [(run, words, right, wrong) for run, words, right, wrong in PROGRAMS]
 IDS = [f"{getattr(run, '__module__', '')}.{getattr(run, '__name__', '')} {words}" for run, words, _, _ in PROGRAMS]
+
+
+def test_no_command_is_left_out() -> None:
+    assert {words for run, words, _, _ in PROGRAMS if run is overtone} == {" ".join(path) for path, _ in leaves(parser())}
 
 
 def said(run: Callable[[Sequence[str]], object], argv: Sequence[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:

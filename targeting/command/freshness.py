@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> Reply:
     lake, now = opened(options.lake), options.at or datetime.now(UTC)
     found = judge(lake, now)
     rows, late = [told(one) for one in found], [told(one) for one in found if one.late]
-    notice, arrived = _tell(lake, now, late, options.notice) if options.notice else ("", True)
+    notice, arrived = _tell(lake, now, late, options.notice) if options.notice is not None else ("", True)
     said = (
         f"{len(late)} of {len(found)} tables are late at {now:%Y-%m-%d %H:%M} UTC"
         if late

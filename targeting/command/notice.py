@@ -119,7 +119,11 @@ def _try(request: Request) -> tuple[str, bool]:
 
 def _checked(target: str) -> str:
     """Return how a target may be shown: a URL by its host alone. Anything but a file or an http(s) URL raises `WrongUse`."""
+    if not target.strip():
+        raise WrongUse("--notice is empty; give a file, or http(s)://HOST/PATH")
     if "://" not in target:
+        if Path(target).is_dir():
+            raise WrongUse(f"--notice {target} is a folder; give a file, or http(s)://HOST/PATH")
         return target
     try:
         parts = urlsplit(target)
