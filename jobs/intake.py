@@ -10,6 +10,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -56,6 +57,10 @@ class Count:
         """Records found."""
         return self.kept + self.quarantined + self.deduplicated
 
+    def after(self, before: Count) -> Count:
+        """Return what became of a file's records in all, if this is what its second reading found: what was kept before is known now."""
+        return Count(before.kept + self.kept, self.quarantined, self.deduplicated - before.kept)
+
     def __add__(self, other: Count) -> Count:
         return Count(self.kept + other.kept, self.quarantined + other.quarantined, self.deduplicated + other.deduplicated)
 
@@ -97,27 +102,33 @@ class Staging:
         return found if found is not None else self.lake.spark.createDataFrame([], f"{self.feed.table.ddl}, {extra}")
 
 
-def take(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Taking) -> Intake:
-    """Publish the rows of files that the table does not know yet; they enter by one commit, or not at all."""
+def take(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Taking, before: Mapping[str, Count] = MappingProxyType({})) -> Intake:
+    """Publish the rows of files that the table does not know yet; they enter by one commit, or not at all.
+
+    Files that were taken in `before` are so once more: what the table holds of them is known by its keys, and what was refused
+    and is not any more enters. Where nothing does, nothing is published.
+    """
     table = feed.table
     lake.arrow.create(table)
     base = lake.arrow.version(table) or 0
-    run = fingerprint([table.name, *sorted(one.sha256 for one in files)])
+    again = ["again", taking.clock.isoformat()] if before else []
+    run = fingerprint([table.name, *sorted(one.sha256 for one in files), *again])
     staging = Staging(lake, feed, f"run-{run}-{uuid4().hex[:8]}")
     seen = Observation("records")
     try:
-        with _as_listed(lake, files) as again, _as_listed(lake, files) as records:
+        with _as_listed(lake, files) as first, _as_listed(lake, files) as records:
             rows = parse(records, feed, taking).observe(seen, F.count(F.lit(1)).alias("n"))
-            lake.stage(table, _marked(rows, feed, _repeated(lake, feed, again, taking)), staging.folder, by=("lane",))
+            lake.stage(table, _marked(rows, feed, _repeated(lake, feed, first, taking)), staging.folder, by=("lane",))
         counts = _counts(staging, files, _resolve(staging))
         total = sum(counts.values(), Count())
         _account(table, total, seen.get["n"])
-        if total.kept + total.quarantined == 0:
+        counts = {name: one.after(before[name]) if before else one for name, one in counts.items()}
+        if total.kept == 0 and (before or total.quarantined == 0):
             lake.arrow.discard(table, staging.folder)
             return Intake(table.name, run, counts, {}, ())
         when = taking.clock.isoformat()
         known = {f"{FILE}{one.sha256}": json.dumps([taking.source, one.name, *astuple(counts[one.name]), when]) for one in files}
-        batch = Batch(table, staging.dates if table.dated else None, run, known, base)
+        batch = Batch(table, staging.dates if table.dated else None, run, known, base, sum(one.kept for one in before.values()))
         done = finish(lake, batch, staging.folder, replace=())
     except BaseException:
         lake.arrow.discard(table, staging.folder)

@@ -18,7 +18,7 @@ from jobs.lake.commit import Note
 from jobs.lake.schema import arrow_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from jobs.intake import Intake
     from jobs.lake.arrow import ArrowLake
@@ -27,14 +27,21 @@ if TYPE_CHECKING:
     from validation.contract import Table
 
 
-def known(lake: ArrowLake, tables: Iterable[Table]) -> set[tuple[str, str]]:
-    """Return (table, sha256) of every file that was taken in, completing the ledger from the tables' own commits."""
-    entered = {(row["target"], row["sha256"]) for row in lake.read(FILES, columns=["target", "sha256"]).to_pylist()}
-    found = {(row["target"], row["sha256"]): row for table in tables for row in _committed(lake, table)}
-    missing = [row for key, row in found.items() if key not in entered]
+def known(lake: ArrowLake, tables: Iterable[Table]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the entry of every file that was taken in by (table, sha256), bringing the ledger up to the tables' own commits."""
+    entered = {(row["target"], row["sha256"]): row for row in lake.read(FILES).to_pylist()}
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in (row for table in tables for row in _committed(lake, table)):
+        found.setdefault((row["target"], row["sha256"]), row)  # the newest comes first
+    missing = [row for key, row in found.items() if key not in entered or count_of(entered[key]) != count_of(row)]
     if missing:
         _enter(lake, missing, "recovered")
-    return entered | found.keys()
+    return entered | found
+
+
+def count_of(row: Mapping[str, Any]) -> Count:
+    """Return what an entry says became of its file's records."""
+    return Count(row["kept"], row["quarantined"], row["deduplicated"])
 
 
 def enter(lake: ArrowLake, taking: Taking, done: Intake, files: Iterable[Taken]) -> None:

@@ -21,7 +21,7 @@ from validation.suites.suite import suite_version
 from validation.verdict import HeldBack, OvertoneError, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import date
 
     from pyspark.sql import Column, DataFrame
@@ -45,6 +45,7 @@ class Batch:
     run: str
     published: Mapping[str, str]
     base: int
+    beside: int = 0  # rows that came by the same files before, and lie in the table: refused ones are a share of these too
 
     @property
     def span(self) -> str:
@@ -81,7 +82,7 @@ def finish(lake: SparkLake, batch: Batch, staged: str, replace: Collection[Mappi
     _refuse_foreign_dates(arrow, batch, staged)
     refused = refusals(lake, table, staged)
     frame = lake.staged(table, f"{staged}/lane={OK}") if good else None
-    verdict = audit(frame if frame is not None else lake.empty(table), table, rejected=sum(refused.values()))
+    verdict = audit(frame if frame is not None else lake.empty(table), table, sum(refused.values()), batch.beside)
     record(arrow, batch, verdict)
     # What a batch that is held back is to be mended by: its bad rows are kept all the same.
     quarantine(lake, batch, staged, refused)
@@ -187,17 +188,15 @@ def forget(arrow: ArrowLake, batch: Batch) -> None:
     """Take out of quarantine what earlier runs of the same dates refused: their rows were made anew."""
     mine = [row for row in arrow.read(VERDICTS, columns=["target", "run", "dates"]).to_pylist() if row["target"] == batch.table.name]
     earlier = {row["run"] for row in mine if row["dates"] == batch.span} - {batch.run}
-    drop_refused(arrow, batch.table, earlier, batch.run)
+    drop_refused(arrow, batch.table, batch.run, lambda row: row["run"] in earlier)
 
 
-def drop_refused(arrow: ArrowLake, table: Table, runs: Collection[str], by: str, files: Collection[str] | None = None) -> None:
-    """Delete from quarantine what these runs refused for a table (of these files alone, if given)."""
+def drop_refused(arrow: ArrowLake, table: Table, by: str, gone: Callable[[Mapping[str, str]], bool]) -> None:
+    """Delete from quarantine the rows refused for a table that `gone` says of by their run and file; `by` is the run that does it."""
     held = arrow.read(QUARANTINE, columns=["target", "run", "file"]).to_pylist()
-    gone = [row for row in held if row["target"] == table.name and row["run"] in runs and (files is None or row["file"] in files)]
-    if gone:
-        listed = ", ".join(f"'{run}'" for run in sorted({row["run"] for row in gone}))
-        named = "" if files is None else " AND file IN ({})".format(", ".join("'{}'".format(name.replace("'", "''")) for name in files))
-        arrow.delete(QUARANTINE, f"target = '{table.name}' AND run IN ({listed}){named}", Note(by))
+    for run, file in sorted({(row["run"], row["file"] or "") for row in held if row["target"] == table.name and gone(row)}):
+        name = file.replace("'", "''")
+        arrow.delete(QUARANTINE, f"target = '{table.name}' AND run = '{run}' AND coalesce(file, '') = '{name}'", Note(by))
 
 
 def _partitions(batch: Batch) -> list[dict[str, str]] | None:

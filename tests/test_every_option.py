@@ -110,6 +110,7 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         [],
         COMMON | {"--target": TABLES, "--rows": [("many", "'many'"), ("-1", "--rows is -1; it has to be 0 or more")]},
     ),
+    (overtone, "quarantine release", ["eventsim", "FOLDER"], COMMON | {name: INTAKE[name] for name in ("source", "PATH", "--user")}),
     (overtone, "maintain", [], COMMON | {"--date": DATES}),
     (overtone, "table history", ["silver.listens", *DAY], COMMON | {"name": TABLES, "--date": DATES}),
     (

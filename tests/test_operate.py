@@ -313,7 +313,12 @@ def test_every_command_helps_with_an_example_that_it_accepts(path: tuple[str, ..
 
 def test_the_commands_are_those_that_are_promised() -> None:
     wanted = {"demo", "ingest", "day", "tables", "status", "freshness", "log", "doctor", "maintain", "table history", "table restore"}
-    wanted |= {f"audience {one}" for one in ("list", "show", "build", "export")} | {"model list", "model approve", "quarantine list"}
+    wanted |= {f"audience {one}" for one in ("list", "show", "build", "export")} | {
+        "model list",
+        "model approve",
+        "quarantine list",
+        "quarantine release",
+    }
     assert {" ".join(path) for path in LEAVES} == wanted
     assert set(COMMANDS) == {path[0] for path in LEAVES}
 

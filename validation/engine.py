@@ -76,12 +76,12 @@ class ColumnTypes(BatchExpectation):
         return {"success": not wrong, "result": {"observed_value": len(wrong), "details": {"wrong": wrong}}}
 
 
-def audit(frame: DataFrame, table: Table, rejected: int = 0, *, sample: int = 5) -> Verdict:
+def audit(frame: DataFrame, table: Table, rejected: int = 0, beside: int = 0, *, sample: int = 5) -> Verdict:
     """Run a table's suite on a batch and return every check; what cannot be run at all raises `OvertoneError`.
 
-    `rejected` is the number of rows split off before. Up to `sample` violating rows a rule are named, as
-    `validation.suites.queries.label` calls them; they are looked for only after a rule was found broken. A batch of the
-    wrong shape, or without rows, is asked nothing more.
+    `rejected` is the number of rows split off before, `beside` that of rows which count for their share, but lie elsewhere.
+    Up to `sample` violating rows a rule are named, as `validation.suites.queries.label` calls them; they are looked for only
+    after a rule was found broken. A batch of the wrong shape, or without rows, is asked nothing more.
     """
     _hush()
     batch = _batch(frame, table)
@@ -93,7 +93,7 @@ def audit(frame: DataFrame, table: Table, rejected: int = 0, *, sample: int = 5)
         found = _run(batch, frame, table, asked)
         for item in asked:
             checks += _content_checks(item, found[item.name], frame, table, sample)
-    return Verdict(table.name, (*checks, rejected_check(table, rows, rejected)), rows, rejected)
+    return Verdict(table.name, (*checks, rejected_check(table, rows + beside, rejected)), rows, rejected)
 
 
 def _hush() -> None:

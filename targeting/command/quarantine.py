@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jobs import catalogue
+from jobs.console import somebody
 from jobs.contracts.operations import QUARANTINE
+from jobs.lake.address import Address
+from jobs.sources import SOURCES
 from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
 from validation.verdict import WrongUse
@@ -14,7 +19,7 @@ from validation.verdict import WrongUse
 if TYPE_CHECKING:
     import argparse
 
-HELP = "list refused rows by table and reason"
+HELP = "list refused rows by table and reason, or let in those that are refused no more"
 EXAMPLE = "overtone quarantine list --target bronze.plays --rows 5"
 
 
@@ -24,10 +29,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     found = actions.add_parser("list", help="count refused rows by table, feed and reason", epilog=f"example: {EXAMPLE}")
     found.add_argument("--target", help="only rows meant for this table")
     found.add_argument("--rows", type=int, default=0, metavar="N", help="show the first N rows instead of the counts")
+    again = "example: overtone quarantine release eventsim ./feed"
+    free = actions.add_parser("release", help="read files again and let in what is refused no more", epilog=again)
+    free.add_argument("source", help=f"the feed's form: {', '.join(SOURCES)}")
+    free.add_argument("paths", nargs="+", metavar="PATH", help="the files as they were taken in, or folders of them")
+    free.add_argument("--user", type=somebody, help="whose listening it is, for feeds that do not say")
 
 
 def run(options: argparse.Namespace) -> Reply:
-    """Count refused rows, or show some."""
+    """Count refused rows, show some, or let in those that are refused no more."""
+    if options.action == "release":
+        return _release(options)
     if options.rows < 0:
         raise WrongUse(f"--rows is {options.rows}; it has to be 0 or more")
     target = catalogue.table(options.target).name if options.target else None
@@ -41,3 +53,15 @@ def run(options: argparse.Namespace) -> Reply:
     counts = Counter((row["target"], row["feed"], row["reason"]) for row in kept)
     data = [{"target": t, "feed": f, "reason": r, "rows": n} for (t, f, r), n in sorted(counts.items(), key=lambda item: -item[1])]
     return Reply(data, table(data, ("target", "feed", "reason", "rows"), empty=none))
+
+
+def _release(options: argparse.Namespace) -> Reply:
+    from jobs.lake.spark import SparkLake
+    from jobs.release import release
+
+    lake = SparkLake(Address.choose(options.lake))
+    done = release(lake, options.source, options.paths, clock=datetime.now(UTC), user=options.user)
+    lines = [one.sentence for one in done] or ["nothing to release: of these files no row was refused"]
+    if any(one.released for one in done):
+        lines.append("overtone day --stale brings what is made of them up to date")
+    return Reply([asdict(one) for one in done], "\n".join(lines))
