@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,21 @@ CAMPAIGNS = Path(__file__).parent.parent / "campaigns.yaml"
 # What names a run or the moment it ran differs between two runs that say the same.
 OF_THE_RUN = {"run", "run_id", "fingerprint", "refused_at", "audited_at", "trained_at", "decided_at", "dates"}
 DONE = 100  # an exit status from here on: a day that came through, plus the stages that changed anything
+
+
+@dataclass(frozen=True)
+class Calm:
+    """A day that nobody disturbed: its feed, the lake after intake (`taken`) and after all jobs (`lake`), and the moment of intake."""
+
+    feed: Path
+    taken: Path
+    lake: Path
+    clock: str
+
+    @property
+    def args(self) -> tuple[str, str, str]:
+        """What `day` needs besides a lake."""
+        return str(self.feed), self.clock, "examples"
 
 
 def take(lake: str, feed: str, clock: str) -> int:

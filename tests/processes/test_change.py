@@ -32,14 +32,12 @@ from targeting.command.day import execute
 from targeting.command.stages import STAGES, Day
 
 if TYPE_CHECKING:
+    from days import Calm
     from forks import Forks
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 ROOT = Path(__file__).parent.parent.parent
 RELEASES = sorted((ROOT / "tests/releases").glob("*.tar.xz"))
-EVENTS = Small(listeners=60, days=5)
-CLOCK = EVENTS.clock.isoformat()
-ARGS = (CLOCK, "examples")
 OPERATIONS = ("ops.files", "ops.quarantine", "ops.verdicts")
 
 
@@ -47,43 +45,29 @@ def lake_at(place: Path) -> ArrowLake:
     return ArrowLake(Address.parse(str(place)))
 
 
-@pytest.fixture(scope="module")
-def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return EVENTS.feed(tmp_path_factory.mktemp("feed"))
-
-
-@pytest.fixture(scope="module")
-def calm(forks: Forks, feed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("calm") / "lake"
-    assert forks.run("days:day", place, feed, *ARGS) > DONE
-    return place
-
-
 @pytest.fixture
-def lake(calm: Path, tmp_path: Path) -> Path:
-    shutil.copytree(calm, tmp_path / "lake")
+def lake(calm: Calm, tmp_path: Path) -> Path:
+    shutil.copytree(calm.lake, tmp_path / "lake")
     return tmp_path / "lake"
 
 
-def test_a_lake_without_its_caches_is_the_same_lake(forks: Forks, feed: Path, calm: Path, lake: Path) -> None:
+def test_a_lake_without_its_caches_is_the_same_lake(forks: Forks, calm: Calm, lake: Path) -> None:
     before = content(lake)
     caches = [path for name in ("_last_checkpoint", "*.checkpoint.parquet", "*.crc") for path in lake.rglob(name)]
     for path in caches:
         path.unlink()
     # The ledger repeats what the commits of the tables say; without it they are asked.
     shutil.rmtree(lake / "ops/files")
-    assert forks.run("days:day", lake, feed, *ARGS) == DONE, "nothing to do"
-    assert content(lake) == before == content(calm)
+    assert forks.run("days:day", lake, *calm.args) == DONE, "nothing to do"
+    assert content(lake) == before == content(calm.lake)
     assert lake_at(lake).count(FILES) > 0
 
 
-def test_one_late_play_changes_its_date_what_follows_from_it_and_nothing_else(
-    forks: Forks, feed: Path, calm: Path, lake: Path, tmp_path: Path
-) -> None:
+def test_one_late_play_changes_its_date_what_follows_from_it_and_nothing_else(forks: Forks, calm: Calm, lake: Path, tmp_path: Path) -> None:
     day = FIRST + timedelta(days=2)
-    listener, known = _late(feed, tmp_path / "more", day)
-    before, marks = _rows(calm), {name: lake_at(lake).marks(table) for name, table in TABLES.items()}
-    assert forks.run("days:day", lake, tmp_path / "more", *ARGS) > DONE
+    listener, known = _late(calm.feed, tmp_path / "more", day)
+    before, marks = _rows(calm.lake), {name: lake_at(lake).marks(table) for name, table in TABLES.items()}
+    assert forks.run("days:day", lake, tmp_path / "more", *calm.args[1:]) > DONE
     after = _rows(lake)
     changed = {name: after[name] ^ before[name] for name in TABLES if after[name] ^ before[name] and name not in OPERATIONS}
     assert {"bronze.plays", "silver.listens", "features.user_days", "features.user_features"} <= set(changed)
@@ -101,9 +85,9 @@ def test_one_late_play_changes_its_date_what_follows_from_it_and_nothing_else(
 
     # The same lake as one that was given everything at once.
     whole = tmp_path / "whole"
-    shutil.copytree(feed, whole)
+    shutil.copytree(calm.feed, whole)
     shutil.copy(next((tmp_path / "more").iterdir()), whole)
-    assert forks.run("days:day", tmp_path / "anew", whole, *ARGS) > DONE
+    assert forks.run("days:day", tmp_path / "anew", whole, *calm.args[1:]) > DONE
     anew = _rows(tmp_path / "anew")
     assert {name for name in TABLES if anew[name] != after[name] and name not in OPERATIONS} == set()
 
@@ -136,7 +120,7 @@ def _rows(place: Path) -> dict[str, set[str]]:
     return {name: {json.dumps(row, default=str) for row in lake.read(table).to_pylist()} for name, table in TABLES.items()}
 
 
-def test_a_feature_is_added_and_another_renamed_on_a_lake_that_is_there(calm: Path, lake: Path, tmp_path: Path) -> None:
+def test_a_feature_is_added_and_another_renamed_on_a_lake_that_is_there(calm: Calm, lake: Path, tmp_path: Path) -> None:
     """An engineer edits two lines and runs `overtone day --stale`."""
     code = tmp_path / "code"
     for name in ("jobs", "validation", "ray_tune", "targeting", "infra"):
@@ -153,7 +137,11 @@ def test_a_feature_is_added_and_another_renamed_on_a_lake_that_is_there(calm: Pa
     assert {"plays_a_session_28d", "finished_share_28d"} <= set(names)
     assert "completion_rate_28d" not in names
     stored = lake_at(lake)
-    was = lake_at(calm).read(USER_FEATURES, columns=["date", "listener_id", "completion_rate_28d", "plays_28d", "sessions_28d"]).to_pylist()
+    was = (
+        lake_at(calm.lake)
+        .read(USER_FEATURES, columns=["date", "listener_id", "completion_rate_28d", "plays_28d", "sessions_28d"])
+        .to_pylist()
+    )
     now = _stored(stored, ["date", "listener_id", "finished_share_28d", "plays_a_session_28d"])
     assert len(now) == len(was) > 0
     for row in was:

@@ -13,10 +13,11 @@ from small_world import Small
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from days import Calm
     from forks import Forks
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
-EVENTS, AUDIENCES = Small(listeners=60, days=4), Small(listeners=2_200, days=12, plays_per_day=0.5)
+AUDIENCES = Small(listeners=2_200, days=12, plays_per_day=0.5)
 
 
 def chain(forks: Forks, lake: Path, *args: str) -> list[str]:
@@ -28,15 +29,12 @@ def chain(forks: Forks, lake: Path, *args: str) -> list[str]:
     return deaths.read_text().splitlines()
 
 
-def test_intake_and_every_job_killed_at_every_verb(forks: Forks, tmp_path: Path) -> None:
-    feed = EVENTS.feed(tmp_path)
-    args = (str(feed), EVENTS.clock.isoformat(), "examples")
-    calm, lake = tmp_path / "calm", tmp_path / "lake"
-    assert forks.run("days:day", calm, *args) > DONE
-    died = chain(forks, lake, *args)
+def test_intake_and_every_job_killed_at_every_verb(forks: Forks, calm: Calm, tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    died = chain(forks, lake, *calm.args)
     assert len(died) > 100
-    assert content(lake) == content(calm)
-    assert forks.run("days:day", lake, *args) == DONE, "and now there is nothing left to do"
+    assert content(lake) == content(calm.lake)
+    assert forks.run("days:day", lake, *calm.args) == DONE, "and now there is nothing left to do"
 
 
 def test_training_approval_audiences_and_exports_killed_at_every_verb(forks: Forks, tmp_path: Path) -> None:

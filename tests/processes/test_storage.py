@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 from days import DONE, content
-from small_world import Small
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from days import Calm
     from forks import Forks
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
-EVENTS = Small(listeners=60, days=4)
 SIZES = (300, 1_200)  # KiB of a disk that is too small, each for another part of the day
-
-
-@pytest.fixture(scope="module")
-def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return EVENTS.feed(tmp_path_factory.mktemp("feed"))
-
-
-@pytest.fixture(scope="module")
-def calm(forks: Forks, feed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("calm") / "lake"
-    assert forks.run("days:day", place, feed, EVENTS.clock.isoformat(), "examples") > DONE
-    return place
 
 
 @pytest.fixture
@@ -56,8 +44,8 @@ def since(log: Path, at: int) -> str:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_full_disk(size: int, forks: Forks, feed: Path, calm: Path, disk: Path) -> None:
-    args = (disk / "lake", feed, EVENTS.clock.isoformat(), "examples")
+def test_a_full_disk(size: int, forks: Forks, calm: Calm, disk: Path) -> None:
+    args = (disk / "lake", *calm.args)
     set_to(disk, f"size={size}k")
     at = forks.log.stat().st_size
     assert forks.run("days:day", *args) == 1
@@ -66,18 +54,17 @@ def test_a_full_disk(size: int, forks: Forks, feed: Path, calm: Path, disk: Path
     assert "Traceback" not in said
     set_to(disk, "size=64m")
     assert forks.run("days:day", *args) > DONE
-    assert content(disk / "lake") == content(calm)
+    assert content(disk / "lake") == content(calm.lake)
 
 
-def test_a_store_that_turns_read_only(forks: Forks, feed: Path, calm: Path, disk: Path) -> None:
-    clock = EVENTS.clock.isoformat()
-    assert forks.run("days:take", disk / "lake", feed, clock) > DONE
+def test_a_store_that_turns_read_only(forks: Forks, calm: Calm, disk: Path) -> None:
+    shutil.copytree(calm.taken, disk / "lake")
     set_to(disk, "ro")
     at = forks.log.stat().st_size
-    assert forks.run("days:day", disk / "lake", feed, clock, "examples") == 1
+    assert forks.run("days:day", disk / "lake", *calm.args) == 1
     said = since(forks.log, at)
     assert "overtone: Read-only file system: mount it writable" in said
     assert "Traceback" not in said
     set_to(disk, "rw")
-    assert forks.run("days:day", disk / "lake", feed, clock, "examples") > DONE
-    assert content(disk / "lake") == content(calm)
+    assert forks.run("days:day", disk / "lake", *calm.args) > DONE
+    assert content(disk / "lake") == content(calm.lake)

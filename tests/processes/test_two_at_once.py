@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from days import DONE, content
-from small_world import Small
 
 from jobs.catalogue import TABLES
 from jobs.lake.address import Address
@@ -19,12 +18,11 @@ from jobs.lake.arrow import ArrowLake
 from targeting.__main__ import main
 
 if TYPE_CHECKING:
+    from days import Calm
     from forks import Forks
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 PAUSE = 0.02  # seconds between two reads: readers are many, and this one is not to take the machine
-EVENTS = Small(listeners=60, days=4)
-ARGS = (EVENTS.clock.isoformat(), "examples")
 FINE, BEHIND = range(DONE, 256), (1,)
 
 
@@ -32,7 +30,7 @@ def maintain(lake: str, until: str) -> int:
     """Maintain a lake again and again until a file appears; return 100 plus the times, so that a failure shows."""
     times = 0
     while not Path(until).exists():
-        main(["maintain", "--lake", lake, "--date", str(EVENTS.last)])
+        main(["maintain", "--lake", lake, "--date", "2026-10-04"])
         times += 1
     return 100 + min(times, 99)
 
@@ -82,45 +80,30 @@ def _counts(lake: ArrowLake, name: str, version: int) -> Counter[str]:
     return +counts
 
 
-@pytest.fixture(scope="module")
-def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return EVENTS.feed(tmp_path_factory.mktemp("feed"))
-
-
-@pytest.fixture(scope="module")
-def calm(forks: Forks, feed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake that nobody disturbed; beside it, `taken`, as it was after intake."""
-    folder = tmp_path_factory.mktemp("calm")
-    assert forks.run("days:take", folder / "taken", feed, EVENTS.clock.isoformat()) in FINE
-    shutil.copytree(folder / "taken", folder / "lake")
-    assert forks.run("days:day", folder / "lake", feed, *ARGS) in FINE
-    return folder
-
-
-def test_two_intakes_of_the_same_files(forks: Forks, feed: Path, calm: Path, tmp_path: Path) -> None:
+def test_two_intakes_of_the_same_files(forks: Forks, calm: Calm, tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     reader = Reader(lake)
     reader.start()
-    pids = [forks.start("days:take", lake, feed, EVENTS.clock.isoformat()) for _ in range(2)]
+    pids = [forks.start("days:take", lake, calm.feed, calm.clock) for _ in range(2)]
     ends = sorted(forks.wait(pid) for pid in pids)
     reader.stop()
     assert ends[-1] in FINE or ends == [1, 1], forks.log.read_text()[-2000:]
     assert all(end in (*FINE, *BEHIND) for end in ends), forks.log.read_text()[-2000:]
     # Whoever came second begins again: what the first took in is known, and nothing doubles.
-    assert forks.run("days:day", lake, feed, *ARGS) in FINE
-    assert content(lake) == content(calm / "lake")
+    assert forks.run("days:day", lake, *calm.args) in FINE
+    assert content(lake) == content(calm.lake)
     assert not reader.failed
     assert not reader.halves()
 
 
-def test_two_runs_of_the_same_dates_while_others_read(forks: Forks, feed: Path, calm: Path, tmp_path: Path) -> None:
+def test_two_runs_of_the_same_dates_while_others_read(forks: Forks, calm: Calm, tmp_path: Path) -> None:
     lake = tmp_path / "lake"
-    shutil.copytree(calm / "taken", lake)
+    shutil.copytree(calm.taken, lake)
     reader = Reader(lake)
     reader.start()
     ends: list[int] = []
     for _ in range(6):
-        pids = [forks.start("days:day", lake, feed, *ARGS) for _ in range(2)]
+        pids = [forks.start("days:day", lake, *calm.args) for _ in range(2)]
         ends += sorted(forks.wait(pid) for pid in pids)
         if ends[-2:] == [DONE, DONE]:
             break
@@ -129,25 +112,25 @@ def test_two_runs_of_the_same_dates_while_others_read(forks: Forks, feed: Path, 
     assert set(ends) <= {*FINE, *BEHIND}
     log = forks.log.read_text()
     assert "run again" in log if 1 in ends else True
-    assert content(lake) == content(calm / "lake")
+    assert content(lake) == content(calm.lake)
     assert not reader.failed
     assert not reader.halves()
     assert reader.reads > 100
 
 
-def test_a_run_beside_upkeep_is_not_disturbed(forks: Forks, feed: Path, calm: Path, tmp_path: Path) -> None:
+def test_a_run_beside_upkeep_is_not_disturbed(forks: Forks, calm: Calm, tmp_path: Path) -> None:
     lake, end = tmp_path / "lake", tmp_path / "end"
-    shutil.copytree(calm / "taken", lake)
+    shutil.copytree(calm.taken, lake)
     reader = Reader(lake)
     reader.start()
     upkeep = forks.start("test_two_at_once:maintain", lake, end)
-    run = forks.wait(forks.start("days:day", lake, feed, *ARGS))
+    run = forks.wait(forks.start("days:day", lake, *calm.args))
     end.touch()
     times = forks.wait(upkeep)
     reader.stop()
     assert run in range(101, 200), forks.log.read_text()[-2000:]
     assert times > 101, "upkeep ran more than once beside it"
-    assert content(lake) == content(calm / "lake")
-    assert forks.run("days:day", lake, feed, *ARGS) == DONE, "nothing is stale by upkeep"
+    assert content(lake) == content(calm.lake)
+    assert forks.run("days:day", lake, *calm.args) == DONE, "nothing is stale by upkeep"
     assert not reader.failed
     assert not reader.halves()
