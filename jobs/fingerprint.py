@@ -10,12 +10,13 @@ import ast
 import hashlib
 import inspect
 from functools import cache
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from importlib.resources.abc import Traversable
 
 PACKAGES = frozenset({"validation", "jobs", "ray_tune", "targeting"})
 LENGTH = 16
@@ -54,8 +55,8 @@ def arguments(args: Mapping[str, str]) -> str:
     return "\n".join(f"{name}={args[name]}" for name in sorted(args))
 
 
-def _reach(module: str) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+def _reach(module: str) -> dict[str, Traversable]:
+    found: dict[str, Traversable] = {}
     waiting = [module]
     while waiting:
         name = waiting.pop()
@@ -63,25 +64,27 @@ def _reach(module: str) -> dict[str, Path]:
         if name in found or path is None:
             continue
         found[name] = path
-        waiting += _imports(path)
+        waiting += _imports(name)
     return found
 
 
 @cache
-def _source(module: str) -> Path | None:
+def _source(module: str) -> Traversable | None:
+    """Return a module's file, be it in a folder or in the zip that a cluster is sent."""
     top, *rest = module.split(".")
-    spec = find_spec(top) if top in PACKAGES else None
-    if spec is None or spec.origin is None:
+    if top not in PACKAGES:
         return None
     # Only the package itself is looked up: asking for the spec of what is inside would import the module it lies in.
-    place = Path(spec.origin).parent.joinpath(*rest)
-    return next((path for path in (place / "__init__.py", place.with_name(f"{place.name}.py")) if path.is_file()), None)
+    place = files(top)
+    ways = [place.joinpath(*rest, "__init__.py"), *([place.joinpath(*rest[:-1], f"{rest[-1]}.py")] if rest else [])]
+    return next((path for path in ways if path.is_file()), None)
 
 
 @cache
-def _imports(path: Path) -> tuple[str, ...]:
+def _imports(module: str) -> tuple[str, ...]:
+    path = _source(module)
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in ast.walk(ast.parse(path.read_bytes() if path else b"")):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
