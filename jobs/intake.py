@@ -19,7 +19,6 @@ from pyspark.sql import Observation, Window
 from pyspark.sql import functions as F
 
 from jobs.fingerprint import fingerprint
-from jobs.lake.address import folder
 from jobs.lake.files import partition_values
 from jobs.publish import EXTRA, OK, REFUSED, Batch, finish, laned, reason_of, staged_counts
 from jobs.sources.parsing import Taking, keys, parse
@@ -229,7 +228,7 @@ def _resolve(staging: Staging) -> dict[str, int]:
     if lake.arrow.files(table):
         best = best.join(lake.read(table).select(*table.key), [*table.key], "left_anti").select(*table.names)
     best = best.persist(StorageLevel.DISK_ONLY)
-    best.write.mode("append").partitionBy(*table.partition).parquet(lake.address.spark(folder(table.name), f"{staging.folder}/lane={OK}"))
+    lake.stage(table, best, f"{staging.folder}/lane={OK}")
     before, after = (_by_file(frame) for frame in (suspects, best))
     lake.arrow.discard(table, f"{staging.folder}/lane={SUSPECT}")
     for frame in (suspects, best):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ TRIES = 5  # of a commit, where only upkeep was ahead of it
 # Statistics of file contents would keep identifying values in the log after erasure. What is published for which date is read
 # from the commits, so the log outlives the rows.
 PROPERTIES = {"delta.dataSkippingNumIndexedCols": "0", "delta.checkpointInterval": "50", "delta.logRetentionDuration": "interval 4000 days"}
+HIDDEN = re.compile(r"(^|/)[_.]")  # names of files and folders that Hadoop and Spark pass over, and so do we
 
 
 class ArrowLake:
@@ -189,11 +191,14 @@ class ArrowLake:
         return opened.version() + 1
 
     def staged_files(self, table: Table, staged: str) -> list[str]:
-        """Return the Parquet files below a staged folder, relative to the table's folder, sorted."""
-        filesystem, root = pafs.FileSystem.from_uri(self.uri(table))
+        """Return the Parquet files below a staged folder, relative to the table's folder, sorted.
+
+        Below names that begin with _ or . lies what tasks that failed, or came second, wrote and never committed.
+        """
+        filesystem, root = pafs.FileSystem.fromuri(self.uri(table))
         selector = pafs.FileSelector(f"{root}/{staged}", recursive=True, allow_not_found=True)
-        found = (info.path for info in filesystem.get_file_info(selector) if info.is_file and info.path.endswith(".parquet"))
-        return sorted(path[len(root) + 1 :] for path in found)
+        found = (info.path[len(root) + 1 :] for info in filesystem.get_file_info(selector) if info.is_file)
+        return sorted(path for path in found if path.endswith(".parquet") and not HIDDEN.search(path))
 
     def rows(self, table: Table, path: str) -> int:
         """Return the number of rows of a Parquet file below the table's folder, from its footer."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from validation.contract import Table
 
 METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+COMMITTER = "mapreduce.fileoutputcommitter.algorithm.version"
 
 
 class SparkLake:
@@ -88,9 +89,12 @@ class SparkLake:
         return [Commit.read(row.asDict()) for row in found.collect()]
 
     def stage(self, table: Table, frame: DataFrame, name: str, by: tuple[str, ...] = ()) -> None:
-        """Write a batch once, where no reader sees it: below the table's folder, laid out by `by` and the partition."""
-        layout = (*by, *table.partition)
-        frame.write.mode("error").partitionBy(*layout).parquet(self.address.spark(folder(table.name), name))
+        """Write a batch once, where no reader sees it: below the table's folder, laid out by `by` and the partition.
+
+        Whatever a cluster's settings say, nothing that a task wrote comes to its place before the whole batch is written.
+        """
+        writer = frame.write.mode("append").option(COMMITTER, "1").partitionBy(*by, *table.partition)
+        writer.parquet(self.address.spark(folder(table.name), name))
 
     def staged(self, table: Table, name: str, extra: str = "") -> DataFrame | None:
         """Read a staged folder back with the table's types (`extra`: further columns as DDL); None if it holds no file."""
