@@ -14,21 +14,28 @@ import signal
 import socket
 import sys
 import tempfile
+import time
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# Read when Ray is imported: no token file in the home folder, no progress table on the screen.
-os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+# Read when Ray is imported: no progress table on the screen, and for a Ray of our own, which listens on loopback alone, no token
+# in the home folder. A cluster's token is asked for as Ray asks for it.
+ADDRESS = "RAY_ADDRESS"
+if ADDRESS not in os.environ:
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")
 os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # without a network it says at length that it found none
 
 import optuna
 import ray
-from ray import tune
+from ray import cloudpickle, tune
+from ray.exceptions import RayError
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
@@ -46,6 +53,8 @@ METRIC, ROUNDS = "auc", "rounds"
 SHORT = Path("/tmp")  # noqa: S108 - where the temporary folder is long: a socket's whole path has to fit into 107 characters
 LONGEST = 30
 STORE = 200_000_000  # bytes of shared memory, at least
+LOSSES = 4  # processes that one trial may lose, with their machines or without
+SILENT, IDLE = 30, 600  # seconds that a search waits for a cluster that does not answer, and for one that has no processor left
 
 
 @dataclass(frozen=True)
@@ -58,9 +67,42 @@ class Trial:
     boosted: int
 
 
+class Losses(tune.Callback):
+    """Lets trials begin again whose process or machine was lost; an error of the code, or a cluster that is gone, ends the search."""
+
+    def __init__(self) -> None:
+        self.host, _, self.port = ray.get_runtime_context().gcs_address.rpartition(":")
+        self.heard = self.served = self.looked = time.monotonic()
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
+        """Tell one from the other: an error would come again each time."""
+        error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+        cause = getattr(error, "cause", error)
+        if not isinstance(cause, RayError):
+            raise OvertoneError(f"a trial failed with {dict(trial.config)}: {type(cause).__name__}: {cause}")
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002
+        """Do not wait for ever: Ray would, or end this process without a word of ours."""
+        now = time.monotonic()
+        if now < self.looked + 1:
+            return
+        self.looked = now
+        with contextlib.suppress(OSError), socket.create_connection((self.host, int(self.port)), timeout=5):
+            self.heard = now
+        if self.heard == now and ray.cluster_resources().get("CPU", 0) >= 1:
+            self.served = now
+        for since, most, what in ((self.heard, SILENT, "has not answered"), (self.served, IDLE, "has had no processor")):
+            if now - since > most:
+                raise OvertoneError(
+                    f"the Ray cluster at {self.host}:{self.port} {what} for {most} s; is it still there? Start it and run again"
+                )
+
+
 def search(model: Model, data: Encoded, trials: int, seed: int, cpus: int) -> tuple[Trial, ...]:
     """Try `trials` sets of parameters, `cpus` at a time, and return them best first."""
-    with cluster(cpus, data) as scratch:
+    with cluster(cpus, data) as scratch, warnings.catch_warnings():
+        # A trial that begins again tells its first rounds again.
+        warnings.filterwarnings("ignore", "The reported value is ignored", UserWarning)
         trainable = tune.with_parameters(trial, model=model, data=data, base=main_effects(model, data, data.train), seed=seed)
         found = tune.Tuner(
             tune.with_resources(trainable, {"cpu": 1}),
@@ -74,10 +116,17 @@ def search(model: Model, data: Encoded, trials: int, seed: int, cpus: int) -> tu
                 scheduler=ASHAScheduler(max_t=model.rounds // model.report_every, grace_period=3, reduction_factor=3),
                 reuse_actors=True,
             ),
-            run_config=tune.RunConfig(name=model.name, storage_path=str(scratch / "results"), verbose=0),
+            run_config=tune.RunConfig(
+                name=model.name,
+                # Trials tell numbers and keep no files: wherever they run, this process alone reads and writes here.
+                storage_path=str(scratch / "results"),
+                failure_config=tune.FailureConfig(max_failures=LOSSES),
+                callbacks=[Losses()],
+                verbose=0,
+            ),
         ).fit()
         if found.num_errors:
-            raise OvertoneError(f"{found.num_errors} of {trials} trials failed: {found.errors[0]}")
+            raise OvertoneError(f"{found.num_errors} of {trials} trials lost their process {LOSSES + 1} times: {found.errors[0]}")
         done = [_trial(found[n].config or {}, found[n].metrics_dataframe) for n in range(len(found))]
     return tuple(sorted(done, key=lambda one: one.auc, reverse=True))
 
@@ -123,7 +172,7 @@ def cluster(cpus: int, data: Encoded) -> Iterator[Path]:
     if shlex.quote(sys.executable) != sys.executable:  # Ray starts its workers by a shell's line, and waits for ever if that is cut
         local["runtime_env"] = {"py_executable": shlex.quote(sys.executable)}
     try:
-        ray.init(**({} if os.environ.get("RAY_ADDRESS") else local), log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(**({} if os.environ.get(ADDRESS) else local), log_to_driver=False, logging_level=logging.ERROR)
         yield scratch
     finally:
         ray.shutdown()

@@ -1,0 +1,242 @@
+"""Jobs on a real Spark cluster, sent there by the command people type: the same rows as here, whatever dies on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from jobs import ingest
+from jobs.catalogue import TABLES
+from jobs.contracts.events import PLAYS
+from jobs.lake.address import Address, folder
+from jobs.lake.arrow import ArrowLake
+from jobs.lake.spark import SparkLake
+from jobs.world.make import make
+from jobs.world.preset import World
+from targeting.__main__ import main as overtone
+from targeting.command.stages import JOBS, STAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pyspark.sql import SparkSession
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+ROOT = Path(__file__).parent.parent.parent
+# In the past, since the command line takes in by today's clock.
+WORLD = World(seed=5, listeners=120, days=3, first=date(2025, 3, 1), tracks=400, per_file=250)
+RANGE = ("--from", str(WORLD.first), "--to", str(WORLD.last))
+# What names a run or the moment it ran differs between two runs that say the same.
+OF_THE_RUN = {"run", "refused_at", "audited_at", "dates", "ingested_at", "taken_at"}
+SMALL = ("--conf", "spark.executor.memory=512m", "--conf", "spark.executor.cores=1", "--conf", "spark.driver.memory=1g")
+SMALL += ("--conf", "spark.sql.shuffle.partitions=4", "--conf", "spark.default.parallelism=4")
+PATIENCE = 240  # seconds
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a feed of its own and the key that every command uses."""
+    found = tmp_path_factory.mktemp("cluster")
+    (found / "key").write_bytes(bytes(range(32)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OVERTONE_KEY_FILE", str(found / "key"))
+        for name in ("SPARK_MASTER", "SPARK_LOCAL_IP", "SPARK_CONF_DIR"):
+            patch.delenv(name, raising=False)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def cluster(home: Path) -> Iterator[str]:
+    """The master of a cluster whose machines' clocks stand in another zone."""
+    where = home / "spark"
+    begun = subprocess.run(["infra/spark/cluster.sh", "start", where], cwd=ROOT, env=os.environ | {"TZ": "Asia/Kolkata"}, check=True, stdout=subprocess.PIPE, text=True)  # noqa: E501  # fmt: skip
+    try:
+        yield begun.stdout.strip()
+    finally:
+        subprocess.run(["infra/spark/cluster.sh", "stop", where], cwd=ROOT, check=True)
+
+
+@pytest.fixture(scope="module")
+def here(spark: SparkSession, home: Path) -> ArrowLake:
+    """The lake of the same commands in local mode."""
+    make(WORLD, Address.parse(str(home / "feed")), SparkLake(Address.parse(str(home / "truth"))))
+    for command, words in ((ingest.main, ["native", str(home / "feed")]), (overtone, ["day", *RANGE])):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(ROOT)
+            try:
+                command([*words, "--lake", str(home / "here")])
+            except SystemExit as ended:
+                assert not ended.code
+    return ArrowLake(Address.parse(str(home / "here")))
+
+
+@pytest.fixture(scope="module")
+def there(here: ArrowLake, home: Path, cluster: str) -> ArrowLake:
+    """The lake of the same commands on the cluster."""
+    for words in (("jobs/ingest.py", "native", home / "feed"), ("targeting/__main__.py", "day", *RANGE)):
+        done = submit(*words, "--lake", home / "there", master=cluster)
+        assert done.returncode == 0, done.stderr
+    return ArrowLake(Address.parse(str(home / "there")))
+
+
+def begin(*words: object, master: str = "", options: tuple[str, ...] = SMALL) -> subprocess.Popen[str]:
+    env = {**os.environ, "SPARK_MASTER": master} if master else os.environ
+    command = ["infra/spark/submit.sh", *(options if master else ()), *map(str, words)]
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def submit(*words: object, master: str = "", options: tuple[str, ...] = SMALL) -> subprocess.CompletedProcess[str]:
+    return ended(begin(*words, master=master, options=options))
+
+
+def ended(run: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        out, err = run.communicate(timeout=PATIENCE)
+    finally:
+        run.kill()
+    return subprocess.CompletedProcess(run.args, run.returncode, out, err)
+
+
+def content(lake: ArrowLake, *names: str) -> dict[str, list[str]]:
+    """Return the rows of tables, sorted, without what names the run."""
+    found = {}
+    for table in (TABLES[name] for name in names or TABLES):
+        columns = [name for name in table.names if name not in OF_THE_RUN]
+        found[table.name] = sorted(map(repr, lake.read(table, columns=columns).to_pylist()))
+    return found
+
+
+def different(one: ArrowLake, other: ArrowLake, *names: str) -> dict[str, tuple[list[str], list[str]]]:
+    first, second = content(one, *names), content(other, *names)
+    return {
+        name: (sorted(set(first[name]) - set(second[name]))[:2], sorted(set(second[name]) - set(first[name]))[:2])
+        for name in first
+        if first[name] != second[name]
+    }
+
+
+def workers(home: Path) -> list[psutil.Process]:
+    return [psutil.Process(int((home / "spark" / f"worker-{n}.pid").read_text().split()[0])) for n in (1, 2)]
+
+
+def executors(of: list[psutil.Process]) -> list[psutil.Process]:
+    below = [one for worker in of for one in worker.children(recursive=True)]
+    return [one for one in below if "CoarseGrainedExecutorBackend" in " ".join(one.cmdline())]
+
+
+def test_every_job_makes_the_same_rows_on_the_cluster(here: ArrowLake, there: ArrowLake) -> None:
+    written = {stage.writes for stage in STAGES if stage.name in JOBS}
+    filled = {name for name, rows in content(here).items() if rows}
+    assert len(written) == len(JOBS)
+    assert {PLAYS.name, *written} <= filled
+    assert different(here, there) == {}
+
+
+def test_what_the_cluster_made_is_up_to_date_here_and_the_other_way_round(
+    here: ArrowLake, there: ArrowLake, home: Path, cluster: str
+) -> None:
+    """The code that a cluster is sent as a zip counts as the code that lies in a folder here."""
+    first = begin("jobs/listens.py", *RANGE, "--lake", home / "there")
+    second = begin("jobs/listens.py", *RANGE, "--lake", home / "here", master=cluster)
+    for run in (first, second):
+        done = ended(run)
+        assert (done.returncode, done.stdout) == (0, "silver.listens: nothing to do\n"), done.stderr
+
+
+def test_the_exit_code_is_the_jobs(home: Path, cluster: str) -> None:
+    runs = [begin("jobs/listens.py", "--date", "yesterday", master=master) for master in ("", cluster)]
+    for run in runs:
+        done = ended(run)
+        assert done.returncode == 2
+        assert "'yesterday' is no date" in done.stderr
+    lost = submit("jobs/listens.py", "--date", "2025-03-01", master="spark://127.0.0.1:9")
+    assert lost.returncode == 2
+    assert "SPARK_MASTER=spark://127.0.0.1:9 cannot be reached" in lost.stderr
+
+
+@pytest.mark.parametrize(
+    ("job", "scale", "strike"),
+    [("listens", 10, lambda home: executors(workers(home))[:1]), ("user_days", 100, lambda home: whole(workers(home)[0]))],
+    ids=["an executor", "a whole worker"],
+)
+def test_a_job_survives_the_loss_of(
+    job: str, scale: int, strike: Callable[[Path], list[psutil.Process]], here: ArrowLake, there: ArrowLake, home: Path, cluster: str
+) -> None:
+    """Killed while a batch is being staged; with the settings for 10 and 100 workers, their sizes but for this machine."""
+    table = next(TABLES[stage.writes] for stage in STAGES if stage.name == job)
+    lake = home / f"lost-{job}"
+    shutil.copytree(home / "there", lake)
+    shutil.rmtree(lake / folder(table.name))
+    settings = ("--properties-file", f"infra/spark/spark-defaults-{scale}.conf", *SMALL)
+    run = begin(f"jobs/{job}.py", *RANGE, "--lake", lake, master=cluster, options=settings)
+    try:
+        wait_for(lambda: any((lake / folder(table.name)).glob("run-*/_temporary")) and executors(workers(home)), run)
+        for one in strike(home):
+            one.send_signal(signal.SIGKILL)
+        published = ArrowLake(Address.parse(str(lake))).files(table)
+    finally:
+        done = ended(run)
+    assert not published, "it was killed too late to prove anything"
+    assert "Lost executor" in done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
+    lost = ArrowLake(Address.parse(str(lake)))
+    assert different(here, lost, table.name) == {}
+    files = {path for paths in lost.files(table).values() for path in paths}
+    assert files == {str(path.relative_to(lake / folder(table.name))) for path in (lake / folder(table.name)).rglob("*.parquet")}
+    subprocess.run(["infra/spark/cluster.sh", "start", home / "spark"], cwd=ROOT, check=True)
+
+
+def whole(worker: psutil.Process) -> list[psutil.Process]:
+    return [worker, *worker.children(recursive=True)]
+
+
+def wait_for(there_is: Callable[[], Any], run: subprocess.Popen[str]) -> None:
+    until = time.monotonic() + PATIENCE
+    while run.poll() is None and time.monotonic() < until:
+        if there_is():
+            return
+        time.sleep(0.02)
+
+
+def test_a_batch_is_what_its_committed_tasks_wrote(home: Path, cluster: str) -> None:
+    """One task fails, one takes its executor with it, one is overtaken by its copy; under the committer that shows files early."""
+    marks = home / "marks"
+    marks.mkdir()
+    risky = ("spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version=2", "spark.speculation=true", "spark.speculation.quantile=0.5")
+    options = [word for one in (*risky, "spark.speculation.minTaskRuntime=5s") for word in ("--conf", one)]
+    done = submit("tests/processes/faulty.py", home / "faulty", marks, master=cluster, options=(*SMALL, *options))
+    assert done.returncode == 0, done.stderr
+    assert sorted(mark.name for mark in marks.iterdir()) == ["1", "2", "3"], "every fault struck"
+    assert json.loads(done.stdout) == {"files": 4, "exact": True, "early": 0}
+
+
+def test_the_cluster_command_says_what_it_does(home: Path, cluster: str) -> None:
+    def asked(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: PLW1510
+            ["infra/spark/cluster.sh", *map(str, words)], cwd=ROOT, env=os.environ | env, capture_output=True, text=True, timeout=PATIENCE
+        )
+
+    begun = [one.pid for one in workers(home)]
+    again = asked("start", home / "spark")
+    assert (again.returncode, again.stdout.strip()) == (0, cluster)
+    assert [one.pid for one in workers(home)] == begun, "starting twice starts once"
+    assert asked("status", home / "spark").returncode == 0
+    port = cluster.rsplit(":", 1)[1]
+    taken = asked("start", home / "other", SPARK_MASTER_PORT=port)
+    assert taken.returncode == 2
+    assert f"port {port} of 127.0.0.1 is taken" in taken.stderr
+    nothing = asked("stop", home / "other")
+    assert (nothing.returncode, asked("status", home / "other").returncode) == (0, 1)
+    assert all(one.is_running() for one in workers(home)), "another folder's stop ends nothing of ours"
+    for one in workers(home):
+        assert {at.laddr.ip for at in one.net_connections("tcp") if at.status == "LISTEN"} <= {"127.0.0.1", "::ffff:127.0.0.1"}
