@@ -10,10 +10,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pyarrow as pa
@@ -23,6 +22,9 @@ from pyspark import TaskContext
 from jobs.catalogue import TABLES
 from jobs.lake.address import Address, folder
 from jobs.lake.spark import SparkLake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TABLE = next(table for table in TABLES.values() if not table.partition)
 EACH, TASKS = 1000, 4
@@ -72,7 +74,7 @@ def main(uri: str, marks: Path) -> None:
     root = lake.address.path / folder(TABLE.name)
     files = lake.arrow.staged_files(TABLE, "run-x")
     ids = sorted(number for path in files for number in pq.read_table(root / path, columns=["id"], partitioning=None)["id"].to_pylist())
-    print(json.dumps({"files": len(files), "exact": ids == list(range(EACH * TASKS)), "early": len(early)}))
+    sys.stdout.write(json.dumps({"files": len(files), "exact": ids == list(range(EACH * TASKS)), "early": len(early)}))
 
 
 if __name__ == "__main__":
