@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A day on one screen: every line also runs alone, here or on a cluster (set MASTER, or infra/spark's defaults on the cluster).
+# A day on one screen: every line also runs alone, here or, with infra/spark/submit.sh for spark-submit, on a cluster.
 #   infra/run_day.sh 2026-11-09 [lake]
 set -euo pipefail
 date="${1:?usage: infra/run_day.sh DATE [LAKE]}"

@@ -1,6 +1,7 @@
 """Hyperparameter search: ASHA on Ray with Optuna's sampler, each trial one processor, its ranking told every few rounds.
 
-Where RAY_ADDRESS names a cluster the trials run there; else a local one is started for the search and ended with it.
+Where RAY_ADDRESS names a cluster the trials run there, on nodes with the same environment and this package in it; else a local
+one is started for the search and ended with it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 # Read when Ray is imported: no progress table on the screen, and for a Ray of our own, which listens on loopback alone, no token
 # in the home folder. A cluster's token is asked for as Ray asks for it.
-os.environ.update({} if "RAY_ADDRESS" in os.environ else {"RAY_AUTH_MODE": os.environ.get("RAY_AUTH_MODE", "disabled")})
+os.environ.update({} if os.environ.get("RAY_ADDRESS") else {"RAY_AUTH_MODE": os.environ.get("RAY_AUTH_MODE", "disabled")})
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")
 os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
@@ -84,7 +85,7 @@ class Losses(tune.Callback):
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002
         """Do not wait for ever for machines that do not come."""
-        if ray.cluster_resources().get("CPU", 0) >= 1:
+        if ray.cluster_resources().get("CPU", 0) >= 1:  # type: ignore[no-untyped-call]
             self.served = time.monotonic()
         elif time.monotonic() - self.served > IDLE:
             raise OvertoneError(f"{ADDRESS}={os.environ.get(ADDRESS)}: the cluster has had no processor for {IDLE} s")
