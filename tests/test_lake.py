@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from datetime import UTC, date, datetime
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pytest
 from small_lake import filled
 
-from jobs.lake.address import Address
+from jobs.lake.address import Address, folder
 from jobs.lake.arrow import ArrowLake
 from jobs.lake.commit import Note
 from jobs.lake.schema import arrow_schema
@@ -142,6 +143,19 @@ def test_staged_files_are_invisible_until_one_commit_adopts_them(staged: SparkLa
     assert staged.arrow.published(PLAYS) == {str(D1): "f0", str(D2): "f1", str(D3): "f1"}
     assert {day: len(files) for day, files in staged.arrow.files(PLAYS).items()} == {str(D1): 1, str(D2): 1, str(D3): 1}
     assert arrow.rows(PLAYS, None, base) == before
+
+
+def test_what_failed_tasks_left_behind_is_never_adopted(staged: SparkLake) -> None:
+    root = staged.address.path / folder(PLAYS.name)
+    whole = staged.arrow.staged_files(PLAYS, "run-1")
+    for place in ("_temporary/0/_temporary/attempt_1", ".spark-staging-1", "__magic"):
+        left = root / "run-1" / place / whole[0].removeprefix("run-1/")
+        left.parent.mkdir(parents=True)
+        shutil.copy(root / whole[0], left)
+    assert staged.arrow.staged_files(PLAYS, "run-1") == whole
+    assert len(whole) == 2
+    staged.arrow.adopt(PLAYS, "run-1", None, Note("r1"), staged.arrow.version(PLAYS) or 0)
+    assert Arrow(staged).rows(PLAYS) == [row(D2, "b", 7), row(D3, "b", 8)]
 
 
 def test_of_two_writers_from_one_version_the_second_is_refused_whole(staged: SparkLake) -> None:

@@ -7,8 +7,8 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
-from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from jobs import ingest
 from jobs.catalogue import TABLES
 from jobs.contracts.events import PLAYS
 from jobs.lake.address import Address, folder
@@ -24,7 +23,6 @@ from jobs.lake.arrow import ArrowLake
 from jobs.lake.spark import SparkLake
 from jobs.world.make import make
 from jobs.world.preset import World
-from targeting.__main__ import main as overtone
 from targeting.command.stages import JOBS, STAGES
 
 if TYPE_CHECKING:
@@ -32,10 +30,13 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+sys.path.insert(0, str(Path(__file__).parent))
+import every_job
+
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 ROOT = Path(__file__).parent.parent.parent
 # In the past, since the command line takes in by today's clock.
-WORLD = World(seed=5, listeners=45, days=3, first=date(2025, 3, 1), tracks=400, per_file=250)
+WORLD = World(seed=5, listeners=40, days=5, first=date(2025, 3, 1), tracks=400, per_file=250)
 RANGE = ("--from", str(WORLD.first), "--to", str(WORLD.last))
 # What names a run or the moment it ran differs between two runs that say the same.
 OF_THE_RUN = {"run", "refused_at", "audited_at", "dates", "ingested_at", "taken_at"}
@@ -69,22 +70,17 @@ def cluster(home: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def here(spark: SparkSession, home: Path) -> ArrowLake:
-    """The lake of the same commands in local mode."""
+    """The lake of every job's command line in local mode."""
     make(WORLD, Address.parse(str(home / "feed")), SparkLake(Address.parse(str(home / "truth"))))
-    for command, words in ((ingest.main, ["native", str(home / "feed")]), (overtone, ["day", *RANGE])):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(ROOT)
-            with suppress(SystemExit):  # with 0: what is missing would be found below
-                command([*words, "--lake", str(home / "here")])
+    every_job.main(str(home / "feed"), str(home / "here"), str(WORLD.first), str(WORLD.last))
     return ArrowLake(Address.parse(str(home / "here")))
 
 
 @pytest.fixture(scope="module")
 def there(here: ArrowLake, home: Path, cluster: str) -> ArrowLake:
-    """The lake of the same commands on the cluster."""
-    for words in (("jobs/ingest.py", "native", home / "feed"), ("targeting/__main__.py", "day", *RANGE)):
-        done = submit(*words, "--lake", home / "there", master=cluster)
-        assert done.returncode == 0, done.stderr
+    """The lake of the same command lines on the cluster."""
+    done = submit("tests/processes/every_job.py", home / "feed", home / "there", WORLD.first, WORLD.last, master=cluster)
+    assert done.returncode == 0, done.stderr
     return ArrowLake(Address.parse(str(home / "there")))
 
 
@@ -141,23 +137,18 @@ def test_every_job_makes_the_same_rows_on_the_cluster(here: ArrowLake, there: Ar
     assert different(here, there) == {}
 
 
-def test_what_the_cluster_made_is_up_to_date_here_and_the_other_way_round(
-    here: ArrowLake, there: ArrowLake, home: Path, cluster: str
-) -> None:
-    """The code that a cluster is sent as a zip counts as the code that lies in a folder here."""
-    first = begin("jobs/listens.py", *RANGE, "--lake", home / "there")
-    second = begin("jobs/listens.py", *RANGE, "--lake", home / "here", master=cluster)
-    for run in (first, second):
-        done = ended(run)
-        assert (done.returncode, done.stdout) == (0, "silver.listens: nothing to do\n"), done.stderr
-
-
-def test_the_exit_code_is_the_jobs(home: Path, cluster: str) -> None:
-    runs = [begin("jobs/listens.py", "--date", "yesterday", master=master) for master in ("", cluster)]
-    for run in runs:
-        done = ended(run)
-        assert done.returncode == 2
-        assert "'yesterday' is no date" in done.stderr
+def test_one_line_runs_here_and_there_and_ends_with_the_jobs_exit_code(here: ArrowLake, there: ArrowLake, home: Path, cluster: str) -> None:
+    """What the cluster made is up to date here, and the other way round: code sent as a zip counts as the code in a folder."""
+    runs = [
+        begin("jobs/listens.py", *RANGE, "--lake", home / "there"),
+        begin("targeting/__main__.py", "day", *RANGE, "--only", "listens", "--lake", home / "here", master=cluster),
+        begin("jobs/listens.py", "--date", "yesterday"),
+        begin("jobs/listens.py", "--date", "yesterday", master=cluster),
+    ]
+    told = [ended(run) for run in runs]
+    assert [done.returncode for done in told] == [0, 0, 2, 2], told
+    assert [done.stdout for done in told] == ["silver.listens: nothing to do\n"] * 2 + [""] * 2
+    assert all("'yesterday' is no date" in done.stderr for done in told[2:])
     lost = submit("jobs/listens.py", "--date", "2025-03-01", master="spark://127.0.0.1:9")
     assert lost.returncode == 2
     assert "SPARK_MASTER=spark://127.0.0.1:9 cannot be reached" in lost.stderr
