@@ -33,6 +33,7 @@ exports() {
 node() { # name, arguments: start it unless it runs, and wait for it
   local name="$1"; shift
   ! alive "$name" || return 0
+  rm -f "$folder/$name.log"
   nohup "$here/.venv/bin/ray" start --block --disable-usage-stats --num-cpus=1 --object-store-memory="$memory" \
     --dashboard-agent-listen-port="$(free)" "$@" >"$folder/$name.log" 2>&1 </dev/null &
   echo "$! $(born $!)" >"$folder/$name.pid"
@@ -86,7 +87,8 @@ stop() {
     rm -f "$folder/$name.pid"
   done
   scratch="$(readlink "$folder/logs" 2>/dev/null || true)"
-  case "$scratch" in /tmp/otcluster-*) rm -rf "$scratch" "$folder/logs" ;; esac
+  # What outlived a node that was killed names the scratch folder, which is nobody else's.
+  case "$scratch" in /tmp/otcluster-*) pkill -9 -f -- "$scratch/" || true; rm -rf "$scratch" "$folder/logs" ;; esac
   note "$ended nodes ended in $folder"
 }
 
