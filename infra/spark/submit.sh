@@ -16,7 +16,7 @@ export PATH="$venv/bin:$PATH" PYSPARK_PYTHON="${PYSPARK_PYTHON:-$venv/bin/python
 address() { # of this machine, as the workers see it
   [ -z "${SPARK_LOCAL_IP:-}" ] || { echo "$SPARK_LOCAL_IP"; return; }
   case "$master" in spark://*) ;; *) fail "SPARK_MASTER=$master names no host; say with SPARK_LOCAL_IP which address of this machine the workers reach" ;; esac
-  python - "$master" <<'PY' || fail "SPARK_MASTER=$master cannot be reached from this machine; is it spark://HOST:PORT?"
+  python - "$master" 2>/dev/null <<'PY' || fail "SPARK_MASTER=$master cannot be reached from this machine; is it spark://HOST:PORT?"
 import socket, sys
 from urllib.parse import urlsplit
 first = urlsplit(sys.argv[1].split(",")[0])
