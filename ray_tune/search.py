@@ -35,6 +35,7 @@ import optuna
 import ray
 from ray import cloudpickle, tune
 from ray.exceptions import RayError
+from ray.tune.error import TuneError
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
@@ -75,29 +76,33 @@ class Losses(tune.Callback):
 
     def __init__(self) -> None:
         self.served = time.monotonic()
+        self.why = ""  # the search was ended: Tune gives an error on as a traceback in a text
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
         """Tell one from the other: an error would come again each time."""
         error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
         cause = getattr(error, "cause", error)
         if not isinstance(cause, RayError):
-            raise OvertoneError(f"a trial failed with {dict(trial.config)}: {type(cause).__name__}: {cause}")
+            self._end(f"a trial failed with {dict(trial.config)}: {type(cause).__name__}: {cause}")
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002
         """Do not wait for ever for machines that do not come."""
         if ray.cluster_resources().get("CPU", 0) >= 1:  # type: ignore[no-untyped-call]
             self.served = time.monotonic()
         elif time.monotonic() - self.served > IDLE:
-            raise OvertoneError(f"{ADDRESS}={os.environ.get(ADDRESS)}: the cluster has had no processor for {IDLE} s")
+            self._end(f"{ADDRESS}={os.environ.get(ADDRESS)}: the cluster has had no processor for {IDLE} s")
+
+    def _end(self, why: str) -> None:
+        self.why = why
+        raise OvertoneError(why)
 
 
 def search(model: Model, data: Encoded, trials: int, seed: int, cpus: int) -> tuple[Trial, ...]:
     """Try `trials` sets of parameters, `cpus` at a time, and return them best first."""
-    with cluster(cpus, data) as scratch, warnings.catch_warnings():
-        # A trial that begins again tells its first rounds again.
-        warnings.filterwarnings("ignore", "The reported value is ignored", UserWarning)
+    with cluster(cpus, data) as scratch:
         trainable = tune.with_parameters(trial, model=model, data=data, base=main_effects(model, data, data.train), seed=seed)
-        found = tune.Tuner(
+        losses = Losses()
+        tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": 1}),
             param_space=None,
             tune_config=tune.TuneConfig(
@@ -114,14 +119,27 @@ def search(model: Model, data: Encoded, trials: int, seed: int, cpus: int) -> tu
                 # Trials tell numbers and keep no files: wherever they run, this process alone reads and writes here.
                 storage_path=str(scratch / "results"),
                 failure_config=tune.FailureConfig(max_failures=LOSSES),
-                callbacks=[Losses()],
+                callbacks=[losses],
                 verbose=0,
             ),
-        ).fit()
-        if found.num_errors:
-            raise OvertoneError(f"{found.num_errors} of {trials} trials lost their process {LOSSES + 1} times: {found.errors[0]}")
+        )
+        found = _found(tuner, losses)
         done = [_trial(found[n].config or {}, found[n].metrics_dataframe) for n in range(len(found))]
     return tuple(sorted(done, key=lambda one: one.auc, reverse=True))
+
+
+def _found(tuner: tune.Tuner, losses: Losses) -> tune.ResultGrid:
+    """Run the search, and raise what ended it."""
+    with warnings.catch_warnings():
+        # A trial that begins again tells its first rounds again.
+        warnings.filterwarnings("ignore", "The reported value is ignored", UserWarning)
+        try:
+            found = tuner.fit()
+        except TuneError as error:
+            raise OvertoneError(losses.why or str(error)) from error
+    if found.num_errors:
+        raise OvertoneError(f"{found.num_errors} of {len(found)} trials lost their process {LOSSES + 1} times: {found.errors[0]}")
+    return found
 
 
 def trial(config: Mapping[str, Setting], model: Model, data: Encoded, base: Effects, seed: int) -> None:
