@@ -52,6 +52,7 @@ start() {
   export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH="$folder/token" RAY_USAGE_STATS_ENABLED=0
   if ! alive head; then
     if alive worker; then end worker; fi
+    sweep
     local port="${RAY_PORT:-$(free)}" scratch
     ! taken "$port" || fail "port $port is taken; state another with RAY_PORT, or none for a free one" 2
     echo "$port" >"$folder/port"
@@ -80,15 +81,18 @@ end() { # name: ask it to end, then make everything it started
   rm -f "$folder/$1.pid"
 }
 
+sweep() { # what outlived a node that was killed names the scratch folder, which is nobody else's
+  local scratch; scratch="$(readlink "$folder/logs" 2>/dev/null || true)"
+  case "$scratch" in /tmp/otcluster-*) pkill -9 -f -- "$scratch/" || true; rm -rf "$scratch" "$folder/logs" ;; esac
+}
+
 stop() {
-  local ended=0 scratch
+  local ended=0
   for name in worker head; do
     if alive "$name"; then end "$name"; ended=$((ended + 1)); fi
     rm -f "$folder/$name.pid"
   done
-  scratch="$(readlink "$folder/logs" 2>/dev/null || true)"
-  # What outlived a node that was killed names the scratch folder, which is nobody else's.
-  case "$scratch" in /tmp/otcluster-*) pkill -9 -f -- "$scratch/" || true; rm -rf "$scratch" "$folder/logs" ;; esac
+  sweep
   note "$ended nodes ended in $folder"
 }
 
