@@ -32,7 +32,7 @@ TRIES = 5  # of a commit, where only upkeep was ahead of it
 # Statistics of file contents would keep identifying values in the log after erasure. What is published for which date is read
 # from the commits, so the log outlives the rows.
 PROPERTIES = {"delta.dataSkippingNumIndexedCols": "0", "delta.checkpointInterval": "50", "delta.logRetentionDuration": "interval 4000 days"}
-HIDDEN = re.compile(r"(^|/)[_.]")  # names of files and folders that Hadoop and Spark pass over, and so do we
+HIDDEN = re.compile(r"(^|/)(_|\.[^/])")  # names of files and folders that Hadoop and Spark pass over, and so do we
 
 
 class ArrowLake:
