@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,7 +17,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from jobs.lake.address import Address, folder
 from jobs.lake.commit import Commit, Note
-from jobs.lake.files import add_action, covered, mark_of, partition_values, properties, remove_action
+from jobs.lake.files import HIDDEN, add_action, covered, mark_of, partition_values, properties, remove_action
 from jobs.lake.schema import arrow_schema, conform
 from validation.verdict import Conflict, OvertoneError
 
@@ -32,7 +31,6 @@ TRIES = 5  # of a commit, where only upkeep was ahead of it
 # Statistics of file contents would keep identifying values in the log after erasure. What is published for which date is read
 # from the commits, so the log outlives the rows.
 PROPERTIES = {"delta.dataSkippingNumIndexedCols": "0", "delta.checkpointInterval": "50", "delta.logRetentionDuration": "interval 4000 days"}
-HIDDEN = re.compile(r"(^|/)(_|\.[^/])")  # names of files and folders that Hadoop and Spark pass over, and so do we
 
 
 class ArrowLake:

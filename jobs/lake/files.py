@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # How a file is called that upkeep put together from others: by the mark of those, and as which of how many such files.
 KEPT = re.compile(r"(?:^|/)kept-(?P<mark>[0-9a-f]{16})-(?P<number>\d+)of(?P<of>\d+)\.parquet$")
 
+HIDDEN = re.compile(r"(^|/)(_|\.[^/])")  # names of files and folders that Hadoop and Spark pass over, and so do we
+
 
 def mark_of(paths: Collection[str]) -> str:
     """Return 16 hex digits for the files of one partition; those that were put together from others have the others' mark."""
