@@ -182,10 +182,9 @@ class ArrowLake:
     def _exchange(self, table: Table, opened: DeltaTable, actions: list[AddAction | RemoveAction], note: Note) -> int:
         # Two writers that both name this application id conflict, whatever they touch: the second is refused.
         turn = Transaction("overtone.publish", opened.version() + 1, int(time.time() * 1000))
-        properties = CommitProperties(custom_metadata={"userMetadata": note.dumps()}, app_transactions=[turn], max_commit_retries=0)
-        opened.create_write_transaction(
-            actions, "append", opened.schema(), partition_by=list(table.partition), commit_properties=properties
-        )
+        known = {"userMetadata": note.dumps()}
+        told = CommitProperties(custom_metadata=known, app_transactions=[turn], max_commit_retries=0)
+        opened.create_write_transaction(actions, "append", opened.schema(), partition_by=list(table.partition), commit_properties=told)
         return opened.version() + 1
 
     def staged_files(self, table: Table, staged: str) -> list[str]:
