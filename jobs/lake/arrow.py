@@ -192,7 +192,7 @@ class ArrowLake:
 
         Below names that begin with _ or . lies what tasks that failed, or came second, wrote and never committed.
         """
-        filesystem, root = pafs.FileSystem.fromuri(self.uri(table))
+        filesystem, root = pafs.FileSystem.from_uri(self.uri(table))
         selector = pafs.FileSelector(f"{root}/{staged}", recursive=True, allow_not_found=True)
         found = (info.path[len(root) + 1 :] for info in filesystem.get_file_info(selector) if info.is_file)
         return sorted(path for path in found if path.endswith(".parquet") and not HIDDEN.search(path))
