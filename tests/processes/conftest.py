@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--every-kill", action="store_true", help="kill a day before, within and after every verb; else before and within most"
+    )
+
+
 @pytest.fixture(scope="session")
 def forks(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     """The server, with a key that all lakes use."""

@@ -44,10 +44,10 @@ def take(lake: str, feed: str, clock: str) -> int:
     return DONE + ingest(SparkLake(Address.parse(lake)), "native", [feed], clock=datetime.fromisoformat(clock)).changed
 
 
-def day(lake: str, feed: str, clock: str, stop: str, *deaths: str) -> int:
+def day(lake: str, feed: str, clock: str, stop: str, deaths: str = "", every: str = "") -> int:
     """Take the feed in and run the stages up to `stop`; with a file of deaths, die at the first verb that it does not hold."""
-    for file in deaths:
-        mortal(Path(file))
+    if deaths:
+        mortal(Path(deaths), every=bool(every))
     setting = demo.Setting("native", Path(feed), "none", CAMPAIGNS, 0, 0, 0, datetime.fromisoformat(clock), trials=1)
     done, _ = demo.play(SparkLake(Address.parse(lake)), setting, stop=stop)
     return DONE + sum(result.changed for _, result, _ in done)

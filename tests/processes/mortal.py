@@ -2,6 +2,9 @@
 
 Every verb that changes anything is a point at which a process may end. Each process dies at the first point at which none died before
 it, and says so in a file; the one after it goes on from there. When a process comes through, all points of the day were died at.
+
+Right after a verb is, for whoever comes next, right before the following one. So every day's tests die before and within verbs, and of
+the registry's, each of which costs a training, at one in `SOME`; `pytest --every-kill` dies at all points in all three ways.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 BEFORE, DURING, AFTER = "before", "during", "after"
 LONG = ("stage", "adopt", "merge", "log_artifacts")  # verbs that take long enough to die in the middle of
 EXPORTS = "-exports"  # the only folder whose renames and removals count: libraries rename too
+SOME = 4
 LONGEST = 0.5  # seconds into a verb
 VERBS: dict[Any, tuple[str, ...]] = {
     SparkLake: ("stage", "overwrite", "append", "merge"),
@@ -43,17 +47,20 @@ VERBS: dict[Any, tuple[str, ...]] = {
 
 
 class Fate:
-    """When this process dies; `deaths` is the file of points at which others did."""
+    """When this process dies; `deaths` is the file of points at which others did; `every` says whether no point is passed over."""
 
-    def __init__(self, deaths: Path, modes: tuple[str, ...]) -> None:
-        self.deaths, self.modes = deaths, modes
+    def __init__(self, deaths: Path, *, every: bool) -> None:
+        self.deaths, self.every = deaths, every
+        self.modes = (BEFORE, DURING, AFTER) if every else (BEFORE, DURING)
         self.known = set(deaths.read_text().splitlines()) if deaths.exists() else set()
         self.met: Counter[str] = Counter()
 
-    def passing(self, verb: str, label: str, act: Callable[[], Any]) -> Any:
+    def passing(self, owner: Any, verb: str, label: str, act: Callable[[], Any]) -> Any:
         """Do one verb, unless it is time to die."""
         self.met[label] += 1
         name = f"{label} #{self.met[label]}"
+        if owner is MlflowClient and not self.every and zlib.crc32(name.encode()) % SOME:
+            return act()
         for mode in self.modes:
             point = f"{mode} {name}"
             if point in self.known or (mode == DURING and verb not in LONG):
@@ -85,9 +92,9 @@ class Fate:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def mortal(deaths: Path, modes: tuple[str, ...] = (BEFORE, DURING, AFTER)) -> None:
+def mortal(deaths: Path, *, every: bool) -> None:
     """Let every verb of this process pass by its fate."""
-    fate = Fate(deaths, modes)
+    fate = Fate(deaths, every=every)
     for owner, names in VERBS.items():
         for name in names:
             setattr(owner, name, _watched(fate, owner, name))
@@ -100,7 +107,7 @@ def _watched(fate: Fate, owner: Any, verb: str) -> Callable[..., Any]:
     def watched(*args: Any, **kwargs: Any) -> Any:
         if owner in (os, shutil) and EXPORTS not in str(args[0]):
             return act(*args, **kwargs)
-        return fate.passing(verb, f"{verb} {_what(args)}".strip(), lambda: act(*args, **kwargs))
+        return fate.passing(owner, verb, f"{verb} {_what(args)}".strip(), lambda: act(*args, **kwargs))
 
     return watched
 
