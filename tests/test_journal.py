@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobs import lines
-from jobs.journal import EVENTS, FIELDS, WITHHELD, fit, log_of, plain, recorded, tell
+from jobs.journal import EVENTS, FIELDS, LOGGER, WITHHELD, fit, log_of, plain, recorded, tell
 from jobs.lake.address import Address
 from targeting.__main__ import main
 from validation.verdict import Conflict, HeldBack, OvertoneError, Refused, WrongRow, WrongUse
@@ -190,6 +190,7 @@ def test_any_other_first_run_on_a_lake_is_told_from_its_start(tmp_path: Path) ->
 def test_a_wrong_address_is_left_to_the_command() -> None:
     with recorded("overtone day", "ftp://x/y"):
         tell("stage_started", name="listens")
+        assert not logging.getLogger(LOGGER).handlers, "there is no place to log to"
 
 
 @pytest.mark.parametrize("argv", ["status", "tables", "doctor", "audience list", "model list", "quarantine list", "log", "freshness"])
