@@ -103,4 +103,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _full(path: Path) -> bool:
-    return path.exists() and path.stat().st_size >= SIZE
+    try:
+        return path.stat().st_size >= SIZE
+    except FileNotFoundError:  # none yet, or another process has just moved it
+        return False
