@@ -94,8 +94,10 @@ def locked(path: Path) -> Iterator[None]:
 def read(path: Path) -> Iterator[dict[str, Any]]:
     """Yield what was logged, oldest first; a line that a full disk or a crash cut off is passed over."""
     for number in range(OLDER, -1, -1):
-        place = numbered(path, number)
-        for line in place.read_bytes().splitlines() if place.exists() else ():
+        content = b""
+        with suppress(FileNotFoundError):
+            content = numbered(path, number).read_bytes()
+        for line in content.splitlines():
             with suppress(ValueError):
                 found = json.loads(line)
                 if isinstance(found, dict):
