@@ -91,12 +91,12 @@ def finish(lake: SparkLake, batch: Batch, staged: str, replace: Collection[Mappi
         tell("held_back", **told, rules=", ".join(check.rule for check in verdict.failures), rows=good)
         why = ", ".join(f"{reason} {rows:,}" for reason, rows in sorted(refused.items(), key=lambda item: -item[1])) or "none"
         raise HeldBack(f"{verdict.sentence()} ({batch.span}; rows refused: {why}; overtone tables {table.name} shows the rules)", refused)
+    if replace is None:
+        forget(arrow, batch)  # before the commit: cut short in between, the batch is made again, and this with it
     partitions = _partitions(batch) if replace is None else replace
     version = arrow.adopt(table, f"{staged}/lane={OK}", partitions, Note(batch.run, batch.published), batch.base)
     arrow.discard(table, f"{staged}/lane={REFUSED}")
     tell("published", **told, version=version, rows=good)
-    if replace is None:
-        forget(arrow, batch)
     return Published(version, good, refused)
 
 

@@ -16,6 +16,7 @@ from jobs.console import days, guarded
 from jobs.contracts.operations import QUARANTINE, VERDICTS
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.fingerprint import _reach, code_of, fingerprint
+from jobs.lake.arrow import ArrowLake
 from jobs.lake.commit import Note
 from jobs.lake.faults import FAULTS
 from jobs.lake.schema import arrow_schema
@@ -139,6 +140,27 @@ def test_what_was_refused_is_in_quarantine_no_more_once_the_same_dates_were_made
     assert [json.loads(row["payload"])["n"] for row in lake.arrow.read(QUARANTINE).to_pylist()] == [-15], (
         "of the other date, which sums two"
     )
+
+
+def test_a_run_that_ends_right_after_its_commit_leaves_nothing_of_earlier_runs_in_quarantine(
+    lake: SparkLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = {f"x{n}": n + 1 for n in range(30)}
+    feed(lake, D[0], **good, bad=-7)
+    run(JOB, lake, D[:1])
+    feed(lake, D[0], **good)
+    adopt = ArrowLake.adopt
+
+    def last(*args: Any) -> int:
+        adopt(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ArrowLake, "adopt", last)
+    with pytest.raises(KeyboardInterrupt):
+        run(JOB, lake, D[:1])
+    monkeypatch.undo()
+    assert run(JOB, lake, D[:1]).state == NOTHING
+    assert lake.arrow.count(QUARANTINE) == 0
 
 
 def test_too_many_refused_rows_hold_the_batch_back_and_nothing_changes(lake: SparkLake) -> None:
