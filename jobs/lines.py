@@ -95,7 +95,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     """Yield what was logged, oldest first; a line that a full disk or a crash cut off is passed over."""
     for number in range(OLDER, -1, -1):
         content = b""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, UnicodeEncodeError):  # the latter: a name that the C locale cannot spell, so there is no such file
             content = numbered(path, number).read_bytes()
         for line in content.splitlines():
             with suppress(ValueError):
