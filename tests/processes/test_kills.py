@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from forks import Forks
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
-AUDIENCES = Small(listeners=2_200, days=12, plays_per_day=0.5)
+CROWD = Small(listeners=2_700, days=12, plays_per_day=0.5)  # the least of which a thousand may be exported
 
 
 @pytest.fixture
@@ -42,17 +42,26 @@ def test_intake_and_every_job_killed_at_every_verb(forks: Forks, calm: Calm, eve
     assert forks.run("days:day", lake, *calm.args) == DONE, "and now there is nothing left to do"
 
 
-def test_training_approval_audiences_and_exports_killed_at_every_verb(forks: Forks, every: str, tmp_path: Path) -> None:
-    feed = AUDIENCES.feed(tmp_path)
-    args = (str(feed), AUDIENCES.clock.isoformat())
+@pytest.mark.parametrize(
+    ("small", "done", "stop", "least"),
+    [
+        pytest.param(Small(), "examples", "approve", 10, id="training and approval"),
+        pytest.param(CROWD, "approve", "", 40, id="audiences and exports"),
+    ],
+)
+def test_what_follows_killed_at_every_verb(  # noqa: PLR0913, PLR0917
+    small: Small, done: str, stop: str, least: int, forks: Forks, every: str, tmp_path: Path
+) -> None:
+    args = (str(small.feed(tmp_path)), small.clock.isoformat())
     calm, lake = tmp_path / "calm", tmp_path / "lake"
-    assert forks.run("days:day", calm, *args, "examples") > DONE
-    shutil.copytree(calm, lake)
-    assert forks.run("days:day", calm, *args, "") > DONE
-    died = chain(forks, lake, *args, "", every)
-    assert len(died) > 25
+    assert forks.run("days:day", calm, *args, done) > DONE, forks.log.read_text()[-3000:]
+    for path in tmp_path.glob("calm*"):
+        shutil.copytree(path, path.with_name(path.name.replace("calm", "lake")))
+    assert forks.run("days:day", calm, *args, stop) > DONE, forks.log.read_text()[-3000:]
+    died = chain(forks, lake, *args, stop, every)
+    assert len(died) >= least
     assert content(lake) == content(calm)
     assert registry(lake) == registry(calm)
     assert exports(lake) == exports(calm)
-    assert exports(lake)
-    assert forks.run("days:day", lake, *args, "") == DONE
+    assert bool(exports(lake)) == (not stop)
+    assert forks.run("days:day", lake, *args, stop) == DONE
