@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import hashlib
 import json
+import os
 import re
 import threading
 from datetime import date, timedelta
@@ -25,7 +27,7 @@ from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
 from jobs.run import NOTHING, PUBLISHED
 from targeting.exports import EXPORTS, export
-from targeting.exports.deliver import MANIFEST, deliver
+from targeting.exports.deliver import MANIFEST, deliver, expire
 from targeting.exports.port import SCHEMA
 from validation.gates.release import FLOOR
 from validation.verdict import OvertoneError, Refused
@@ -199,15 +201,38 @@ def test_a_write_that_fails_leaves_what_was_there(lake: ArrowLake, tmp_path: Pat
     assert [path.name for path in (folder / DAY.isoformat()).iterdir()] == ["csv_coffee"]
 
 
-@FORMS
-def test_what_a_killed_run_left_does_not_matter(form: str, lake: ArrowLake, tmp_path: Path) -> None:
-    day = tmp_path / "out" / DAY.isoformat()
+def left_by_a_kill(day: Path, form: str) -> None:
     for left in (".staging-killed", ".old-killed"):
         (day / left / "was").mkdir(parents=True)
         (day / left / f"members.{form}").write_bytes(b"half")
+
+
+@FORMS
+def test_what_a_killed_run_left_does_not_matter_and_goes(form: str, lake: ArrowLake, tmp_path: Path) -> None:
+    day = tmp_path / "out" / DAY.isoformat()
+    left_by_a_kill(day, form)
     target = delivered(lake, form, tmp_path / "out")
     assert len(rows_in(target / f"members.{form}")) == PEOPLE - HELD
-    assert sorted(path.name for path in day.glob("[!.]*")) == [f"{form}_coffee"]
+    assert [path.name for path in day.iterdir()] == [f"{form}_coffee"]
+    for again in (lambda: export(lake, DAY, tmp_path / "out"), lambda: expire(lake, tmp_path / "out", DAY)):
+        left_by_a_kill(day, form)
+        again()
+        assert not list(day.glob(".*"))
+    assert expire(lake, tmp_path / "nowhere", DAY) == 0
+
+
+def test_what_another_process_is_writing_is_not_taken_for_left(lake: ArrowLake, tmp_path: Path) -> None:
+    day = tmp_path / "out" / DAY.isoformat()
+    left_by_a_kill(day, "csv")
+    handle = os.open(day, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    other = threading.Thread(target=lambda: delivered(lake, "csv", tmp_path / "out"))
+    other.start()
+    other.join(1.0)
+    assert sorted(path.name for path in day.iterdir()) == [".old-killed", ".staging-killed"]
+    os.close(handle)
+    other.join()
+    assert [path.name for path in day.iterdir()] == ["csv_coffee"]
 
 
 @FORMS

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import json
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,12 +28,13 @@ from validation.gates.release import FLOOR, release
 from validation.verdict import OvertoneError, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from jobs.lake.arrow import ArrowLake
     from targeting.exports.port import Writer
 
 MANIFEST = "manifest.json"
+STAGING, OLD = ".staging-", ".old-"  # folders on their way in and out, which no reader sees
 EXPIRES = timedelta(days=30)
 LINEAGE = (MEMBERS, AUDIENCES, USER_SEGMENTS, CLUSTERS, SCORES, SILVER_LISTENERS)
 
@@ -54,35 +57,53 @@ def deliver(lake: ArrowLake, audience: Mapping[str, Any], day: date, folder: Pat
     if _lies_there(target, wanted):
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=target.parent))
-    try:
-        file = staging / f"members.{writer.suffix}"
-        writer.write(rows, file)
-        manifest = _manifest(lake, audience, day, file, rows.num_rows) | {"fingerprint": wanted}
-        (staging / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        _swap(staging, target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with _alone(target.parent):
+        staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=target.parent))
+        try:
+            file = staging / f"members.{writer.suffix}"
+            writer.write(rows, file)
+            manifest = _manifest(lake, audience, day, file, rows.num_rows) | {"fingerprint": wanted}
+            (staging / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+            _swap(staging, target)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
     return True
 
 
 def take_back(lake: ArrowLake, day: date, folder: Path, released: Collection[str]) -> int:
     """Remove what this lake delivered of a date and releases no more; return how many. What others put there stays."""
-    gone = [path.parent for path in (folder / day.isoformat()).glob(f"[!.]*/{MANIFEST}") if path.parent.name not in released]
-    mine = [path for path in gone if _said(path / MANIFEST).get("issuer") == _issuer(lake)]
-    for path in mine:
-        shutil.rmtree(_moved(path))
-    return len(mine)
+    return _remove(lake, folder / day.isoformat(), lambda name, _: name not in released)
 
 
 def expire(lake: ArrowLake, folder: Path, today: date) -> int:
     """Remove what this lake delivered and whose time is over; return how many audiences."""
-    lying = [(path.parent, _said(path)) for path in folder.glob(f"*/[!.]*/{MANIFEST}")]
-    over = [path for path, said in lying if str(said.get("expires", "9999")) < today.isoformat()]
-    mine = [path for path in over if _said(path / MANIFEST).get("issuer") == _issuer(lake)]
-    for path in mine:
-        shutil.rmtree(_moved(path))
+    over = [_remove(lake, one, lambda _, said: str(said.get("expires", "9999")) < today.isoformat()) for one in folder.glob("[!.]*")]
+    return sum(over)
+
+
+def _remove(lake: ArrowLake, folder: Path, gone: Callable[[str, Mapping[str, Any]], bool]) -> int:
+    """Remove this lake's audiences of a date that `gone` says of by name and manifest; return how many."""
+    if not folder.is_dir():
+        return 0
+    with _alone(folder):
+        lying = [(path.parent, _said(path)) for path in folder.glob(f"[!.]*/{MANIFEST}")]
+        mine = [path for path, said in lying if gone(path.name, said) and said.get("issuer") == _issuer(lake)]
+        for path in mine:
+            shutil.rmtree(_moved(path))
     return len(mine)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process at a time change a date's exports, and remove first what one that was killed at it has left."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # the system takes it back from a process that dies
+        for left in (*folder.glob(f"{STAGING}*"), *folder.glob(f"{OLD}*")):
+            shutil.rmtree(left)
+        yield
+    finally:
+        os.close(handle)
 
 
 def gate(audience: Mapping[str, Any], members: pa.Table, stated: pa.Table) -> None:
@@ -181,6 +202,6 @@ def _swap(staging: Path, target: Path) -> None:
 
 def _moved(target: Path) -> Path:
     """Rename a folder out of every reader's sight; return the folder that holds it now."""
-    old = Path(tempfile.mkdtemp(prefix=".old-", dir=target.parent))
+    old = Path(tempfile.mkdtemp(prefix=OLD, dir=target.parent))
     os.replace(target, old / "was")  # noqa: PTH105
     return old

@@ -46,7 +46,7 @@ def test_intake_and_every_job_killed_at_every_verb(forks: Forks, calm: Calm, eve
     ("small", "done", "stop", "least"),
     [
         pytest.param(Small(), "examples", "approve", 10, id="training and approval"),
-        pytest.param(CROWD, "approve", "", 40, id="audiences and exports"),
+        pytest.param(CROWD, "approve", "", 35, id="audiences and exports"),
     ],
 )
 def test_what_follows_killed_at_every_verb(  # noqa: PLR0913, PLR0917
