@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,9 @@ KINDS = ("platt", "isotonic")
 SPREAD = 1.0  # prior standard deviation of Platt's two parameters around the identity
 DOUBT = 9.21  # twice the gain in log-likelihood from which the identity is given up: 1 % of chi-squared with two degrees of freedom
 FLATTEST = 0.01  # a slope of zero or below would throw the ranking away
-STEPS, CLOSE = 100, 1e-10  # of Newton's method
+STEPS, CLOSE = 100, 1e-9  # of Newton's method: the most, and the gain in log-likelihood below which a step is the last
+BLOCK = 16_384  # rows whose inputs are spelled out at once
+Rows = Callable[[slice], Floats]
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,11 @@ def fit(raw: Floats, labels: Floats, isotonic_from: int) -> Calibrator:
 
 def platt(raw: Floats, labels: Floats) -> Calibrator:
     """Fit sigmoid(a + b x) by Newton's method under a weak normal prior on (a, b) around (0, 1); b is kept positive."""
-    found = newton(np.column_stack([np.ones_like(raw), raw]), labels, np.array([0.0, 1.0]), np.zeros(len(raw)))
+    line = np.column_stack([np.ones_like(raw), raw])
+    found = newton(lambda rows: line[rows], labels, np.array([0.0, 1.0]), np.zeros(len(raw)))
     if found[1] >= FLATTEST:
         return Calibrator("platt", (), (float(found[0]), float(found[1])))
-    level = newton(np.ones((len(raw), 1)), labels, np.zeros(1), FLATTEST * raw)
+    level = newton(lambda rows: line[rows, :1], labels, np.zeros(1), FLATTEST * raw)
     return Calibrator("platt", (), (float(level[0]), FLATTEST))
 
 
@@ -92,26 +96,37 @@ def isotonic(raw: Floats, labels: Floats) -> Calibrator:
     return Calibrator("isotonic", tuple(map(float, middle)), tuple(map(float, y)))
 
 
-def newton(design: Floats, labels: Floats, centre: Floats, offset: Floats, spread: float | Floats = SPREAD) -> Floats:
-    """Return the likeliest coefficients of a logistic regression under normal priors: mean `centre`, standard deviation `spread`."""
+def newton(design: Rows, labels: Floats, centre: Floats, offset: Floats, spread: float | Floats = SPREAD) -> Floats:
+    """Return the likeliest coefficients of a logistic regression under normal priors: mean `centre`, standard deviation `spread`.
+
+    `design` returns the inputs of a range of rows, shape (rows, coefficients): however many there are, one range is held at once.
+    """
     prior = np.broadcast_to(1.0 / np.square(spread), centre.shape)
 
-    def worth(at: Floats) -> float:
-        odds = design @ at + offset
-        return float(labels @ odds - np.logaddexp(0, odds).sum() - (prior * (at - centre) ** 2).sum() / 2)
+    def look(at: Floats) -> tuple[float, Floats, Floats]:
+        """Return the logarithm of the posterior, its slope and its curvature."""
+        worth, slope, curve = -float((prior * (at - centre) ** 2).sum()) / 2, -prior * (at - centre), np.diag(prior)
+        for first in range(0, len(labels), BLOCK):
+            rows = slice(first, first + BLOCK)
+            inputs, y = design(rows), labels[rows]
+            odds = inputs @ at + offset[rows]
+            p = _sigmoid(odds)
+            worth += float(y @ odds - np.logaddexp(0, odds).sum())
+            slope = slope + inputs.T @ (y - p)
+            curve = curve + (inputs * (p * (1 - p))[:, None]).T @ inputs
+        return worth, slope, curve
 
-    at, best = centre.copy(), worth(centre)
+    at, (best, slope, curve) = centre.copy(), look(centre)
     for _ in range(STEPS):
-        p = _sigmoid(design @ at + offset)
-        slope = design.T @ (labels - p) - prior * (at - centre)
-        curve = (design * (p * (1 - p))[:, None]).T @ design + np.diag(prior)
         step = np.linalg.solve(curve, slope)
+        if slope @ step <= CLOSE:
+            return np.asarray(at + step)
+        found = look(at + step)
         # Far from the goal the curve is nearly flat and a whole step overshoots.
-        while worth(at + step) < best and np.abs(step).max() > CLOSE:
+        while found[0] < best and slope @ step > CLOSE:
             step = step / 2
-        if np.abs(step).max() <= CLOSE:
-            break
-        at, best = at + step, worth(at + step)
+            found = look(at + step)
+        at, (best, slope, curve) = at + step, found
     return at
 
 

@@ -75,7 +75,8 @@ def _train(lake: ArrowLake, order: Order, mark: str, examples: Examples) -> str:
     tags = {"gate": found.gate, "reason": found.reason, "author": order.author, "as_of": str(order.as_of), "fingerprint": mark}
     head = {"model": model.name, **tags, "seed": order.seed, "sources": {one.table: one.version for one in sources}}
     report = Report(head, split(examples, parts), trials, scorer, found, drivers(scorer, test.frame, rng))
-    params = {**model.fixed, **trials[0].params, "rounds": trials[0].rounds, "trials": order.trials, "seed": order.seed}
+    chosen = {"rounds": trials[0].rounds, "trials": order.trials, "seed": order.seed, "share_of_listeners": round(examples.share, 4)}
+    params = {**model.fixed, **trials[0].params, **chosen}
     with tempfile.TemporaryDirectory(prefix="overtone-report-") as scratch:
         report.write(Path(scratch))
         tried = tuple((one.params, {"auc": one.auc, "rounds": one.rounds, "boosted": one.boosted}) for one in trials)

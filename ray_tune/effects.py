@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ray_tune.calibrate import newton
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Floats = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -42,7 +42,10 @@ class Effects:
 
     def __call__(self, matrix: Matrix) -> Floats:
         """Return log-odds of shape (rows,) for an encoded matrix."""
-        return np.asarray(self.intercept + self.each(matrix).sum(axis=1))
+        whole = np.full(len(matrix), self.intercept)
+        for _, effect in self._parts(matrix):
+            whole += effect
+        return whole
 
     def each(self, matrix: Matrix) -> Floats:
         """Return what each input adds, shape (rows, inputs)."""
@@ -61,31 +64,37 @@ class Effects:
         numbers = tuple((int(place), float(centre), float(spread), float(weight)) for place, centre, spread, weight in record["numbers"])
         return cls(record["intercept"], numbers, tuple((int(place), tuple(weights)) for place, weights in record["categories"]))
 
-    def _parts(self, matrix: Matrix) -> list[tuple[int, Floats]]:
-        numbers = [(place, weight * standard(matrix[:, place], centre, spread)) for place, centre, spread, weight in self.numbers]
-        return numbers + [(place, chosen(matrix[:, place], len(weights)) @ np.array(weights)) for place, weights in self.categories]
+    def _parts(self, matrix: Matrix) -> Iterator[tuple[int, Floats]]:
+        for place, centre, spread, weight in self.numbers:
+            yield place, weight * standard(matrix[:, place], centre, spread)
+        for place, weights in self.categories:
+            codes = matrix[:, place]
+            known = (codes >= 0) & (codes < len(weights))
+            yield place, np.where(known, np.array([*weights, 0.0])[np.where(known, codes, -1).astype(np.int64)], 0.0)
 
 
 def fit(matrix: Matrix, labels: Floats, sizes: Sequence[int]) -> Effects:
     """Find the most likely weights under normal priors around 0; `sizes` counts each input's categories, 0 for a number."""
-    places = [place for place, size in enumerate(sizes) if not size]
-    logs = [_log(matrix[:, place]) for place in places]
-    scales = [(float(np.nanmean(log)), float(np.nanstd(log))) if np.isfinite(log).any() else (0.0, 0.0) for log in logs]
-    numbers = [(place, *scale) for place, scale in zip(places, scales, strict=True) if scale[1] > LEAST]
+    scales = [(place, *_scale(matrix[:, place])) for place, size in enumerate(sizes) if not size]
+    numbers = [one for one in scales if one[2] > LEAST]
     listed = [(place, size) for place, size in enumerate(sizes) if size]
-    columns = [standard(matrix[:, place], centre, spread)[:, None] for place, centre, spread in numbers]
-    columns += [chosen(matrix[:, place], size) for place, size in listed]
-    design = np.hstack([np.ones((len(matrix), 1)), *columns])
+
+    def design(rows: slice) -> Floats:
+        block = matrix[rows]
+        columns = [standard(block[:, place], centre, spread)[:, None] for place, centre, spread in numbers]
+        return np.hstack([np.ones((len(block), 1)), *columns, *(chosen(block[:, place], size) for place, size in listed)])
+
     rate = np.clip(labels.mean(), 0.5 / len(labels), 1 - 0.5 / len(labels))
-    start = np.zeros(design.shape[1])
-    start[0] = np.log(rate / (1 - rate))
-    spreads = np.r_[LEVEL, np.full(len(numbers), NUMBER), np.full(design.shape[1] - 1 - len(numbers), CATEGORY)]
-    weights = newton(design, labels, start, np.zeros(len(matrix)), spreads)
     ends = np.cumsum([1 + len(numbers), *(size for _, size in listed)])
+    start = np.zeros(ends[-1])
+    start[0] = np.log(rate / (1 - rate))
+    spreads = np.r_[LEVEL, np.full(len(numbers), NUMBER), np.full(ends[-1] - ends[0], CATEGORY)]
+    weights = newton(design, labels, start, np.zeros(len(matrix)), spreads)
     # Each category's weights are told from their mean over the rows, as numbers are: what an input adds is then its SHAP value.
-    known = design.sum(axis=0)
-    for first, end in pairwise(ends):
-        middle = weights[first:end] @ known[first:end] / max(known[first:end].sum(), 1.0)
+    for (place, size), (first, end) in zip(listed, pairwise(ends), strict=True):
+        codes = matrix[:, place]
+        rows = np.bincount(codes[(codes >= 0) & (codes < size)].astype(np.int64), minlength=size)
+        middle = weights[first:end] @ rows / max(rows.sum(), 1.0)
         weights[first:end] -= middle
         weights[0] += middle
     return Effects(
@@ -93,6 +102,12 @@ def fit(matrix: Matrix, labels: Floats, sizes: Sequence[int]) -> Effects:
         tuple((*one, float(weight)) for one, weight in zip(numbers, weights[1 : ends[0]], strict=True)),
         tuple((place, tuple(map(float, weights[first:end]))) for (place, _), (first, end) in zip(listed, pairwise(ends), strict=True)),
     )
+
+
+def _scale(column: Matrix) -> tuple[float, float]:
+    """Return mean and standard deviation of a number's signed logarithm, zeros where nothing is known."""
+    log = _log(column)
+    return (float(np.nanmean(log)), float(np.nanstd(log))) if np.isfinite(log).any() else (0.0, 0.0)
 
 
 def standard(column: Matrix, centre: float, spread: float) -> Floats:

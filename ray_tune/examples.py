@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from jobs.contracts.silver import SILVER_LISTENERS
+from jobs.lake.schema import arrow_schema
 from ray_tune.scorer import Matrix, encode
 
 if TYPE_CHECKING:
@@ -26,12 +28,16 @@ EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows of `frame` (the model's inputs), with label (0 or 1), date (days since 1970) and listener (numbered from 0)."""
+    """Rows of `frame` (the model's inputs), with label (0 or 1), date (days since 1970, rising) and listener (numbered from 0).
+
+    `share` is the part of the listeners that they are of, if there were too many.
+    """
 
     frame: pa.Table
     labels: Floats
     days: Ints
     listeners: Ints
+    share: float = 1.0
 
     @property
     def dates(self) -> tuple[date, ...]:
@@ -44,10 +50,11 @@ class Examples:
         return int(self.labels.sum())
 
     def of(self, dates: tuple[date, ...]) -> Examples:
-        """Return the examples of these dates, listeners numbered anew."""
-        inside = np.isin(self.days, [(day - EPOCH).days for day in dates])
+        """Return the examples from the first to the last of these dates, listeners numbered anew; nothing is copied but the numbers."""
+        first, last = ((day - EPOCH).days for day in (min(dates), max(dates)))
+        inside = slice(*np.searchsorted(self.days, [first, last + 1]).tolist())
         listeners = np.unique(self.listeners[inside], return_inverse=True)[1]
-        return Examples(self.frame.filter(pa.array(inside)), self.labels[inside], self.days[inside], listeners)
+        return Examples(self.frame[inside], self.labels[inside], self.days[inside], listeners)
 
 
 @dataclass(frozen=True)
@@ -71,19 +78,35 @@ class Encoded:
 def read(lake: ArrowLake, model: Model, as_of: date) -> Examples:
     """Read the model's examples known by the end of `as_of`, of listeners who allow advertising by then.
 
-    They come in the order of dates and keys: sampling goes by place, and the order of files is chance.
+    They come in the order of dates and keys: sampling goes by place, and the order of files is chance. Of more than `model.most`
+    those of a share of the listeners are read, date by date: what a training needs of memory does not grow with the log.
     """
-    order = [("date", "ascending"), *((name, "ascending") for name in model.examples.key)]
-    columns = [*model.columns, model.label, "date", "known_ts", "listener_id", *model.examples.key]
-    dates = [date.fromisoformat(day) for day in lake.files(model.examples) if day and date.fromisoformat(day) <= as_of]
-    rows = lake.read(model.examples, dates, columns=columns)
-    known = pc.less(rows["known_ts"], pa.scalar(datetime.combine(as_of + timedelta(days=1), time(), UTC), rows["known_ts"].type))
-    rows = rows.filter(pc.and_(known, pc.is_in(rows["listener_id"], value_set=allowed(lake, as_of)))).sort_by(order)
+    key = list(model.examples.key)
+    columns = [*model.columns, model.label, "date", "known_ts", "listener_id", *key]
+    sizes: Counter[date] = Counter()
+    for one in lake.log(model.examples):
+        sizes[date.fromisoformat(str(one["partition.date"]))] += one["num_records"]
+    dates = sorted(day for day in sizes if day <= as_of)
+    share = min(1.0, model.most / max(1, sum(sizes[day] for day in dates)))
+    agreed = drawn(allowed(lake, as_of), share)
+    until = pa.scalar(datetime.combine(as_of + timedelta(days=1), time(), UTC), arrow_schema(model.examples).field("known_ts").type)
+    parts = []
+    for day in dates:
+        rows = lake.read(model.examples, [day], columns=columns)
+        mine = pc.and_(pc.less(rows["known_ts"], until), pc.is_in(rows["listener_id"], value_set=agreed))
+        parts.append(rows.filter(mine).sort_by([(name, "ascending") for name in key]))
+    rows = pa.concat_tables(parts) if parts else lake.read(model.examples, [], columns=columns)
     listeners = rows["listener_id"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
     narrow = [rows[name].cast(pa.float32(), safe=False) for name in model.features]
     frame = pa.table([*narrow, *(rows[name] for name in model.categories)], names=list(model.columns))
     labels = rows[model.label].cast(pa.float64()).to_numpy()
-    return Examples(frame, labels, rows["date"].cast(pa.int32()).to_numpy().astype(np.int64), listeners.astype(np.int64))
+    days = rows["date"].cast(pa.int32()).to_numpy().astype(np.int64)
+    return Examples(frame, labels, days, listeners.astype(np.int64), share)
+
+
+def drawn(listeners: pa.Array, share: float) -> pa.Array:
+    """Return a share of listeners, always the same ones: a pseudonym is a keyed hash, so those that begin low are drawn by chance."""
+    return listeners if share >= 1 else listeners.filter(pc.less(listeners, f"{int(share * 16**8):08x}"))
 
 
 def allowed(lake: ArrowLake, as_of: date) -> pa.Array:

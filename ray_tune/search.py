@@ -56,6 +56,7 @@ LONGEST = 30
 STORE = 200_000_000  # bytes of shared memory, at least
 LOSSES = 4  # processes that one trial may lose, with their machines or without
 IDLE = 600  # seconds that a search waits for a cluster that has no processor left
+LOOK = 5  # seconds between two looks at what the cluster has
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Losses(tune.Callback):
     """
 
     def __init__(self) -> None:
-        self.served = time.monotonic()
+        self.served = self.looked = time.monotonic()
         self.why = ""  # the search was ended: Tune gives an error on as a traceback in a text
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:  # noqa: ARG002
@@ -87,6 +88,9 @@ class Losses(tune.Callback):
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002
         """Do not wait for ever for machines that do not come."""
+        if time.monotonic() - self.looked < LOOK:
+            return
+        self.looked = time.monotonic()
         if ray.cluster_resources().get("CPU", 0) >= 1:  # type: ignore[no-untyped-call]
             self.served = time.monotonic()
         elif time.monotonic() - self.served > IDLE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
 from jobs.lake.commit import Note
 from jobs.lake.schema import arrow_schema
-from ray_tune.examples import allowed, encoded, read
+from ray_tune.examples import allowed, drawn, encoded, read
 from ray_tune.models import MODELS
 from ray_tune.models.model import Model, Split
 
@@ -82,6 +83,21 @@ def test_only_what_was_known_by_then(lake: ArrowLake, model: Model) -> None:
     found = read(lake, model, AS_OF)
     assert found.dates == (FIRST, FIRST + timedelta(days=1))
     assert found.positives == 1
+
+
+def test_of_too_many_the_same_share_of_listeners_is_read_whole(lake: ArrowLake, model: Model) -> None:
+    people = [hashlib.sha256(str(n).encode()).hexdigest()[:32] for n in range(400)]
+    days = [FIRST + timedelta(days=n) for n in range(3)]
+    fill(lake, [example(day, who) for day in days for who in people], [statement(who) for who in people])
+    assert read(lake, model, AS_OF).share == read(lake, replace(model, most=1_200), AS_OF).share == 1.0
+    few, fewer = (read(lake, replace(model, most=most), AS_OF) for most in (300, 150))
+    assert (few.share, fewer.share) == (0.25, 0.125)
+    for one in (few, fewer):
+        listeners = len(np.unique(one.listeners))
+        assert abs(listeners - 400 * one.share) < 4 * (400 * one.share * (1 - one.share)) ** 0.5
+        assert one.frame.num_rows == 3 * listeners
+    agreed = pa.array(people)
+    assert set(drawn(agreed, 0.125).to_pylist()) < set(drawn(agreed, 0.25).to_pylist()) < set(people)
 
 
 def test_values_come_as_they_are(lake: ArrowLake, model: Model) -> None:

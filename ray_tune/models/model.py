@@ -81,7 +81,8 @@ class Model:
 
     `features` are read as numbers, `categories` as text with a list of known values. `fixed` are LightGBM parameters that
     hold in every trial. Rounds are boosted on top of the main effects up to `rounds`, measured every `report_every`. Platt's
-    two parameters calibrate it, isotonic regression from `isotonic_from` positive examples on.
+    two parameters calibrate it, isotonic regression from `isotonic_from` positive examples on. It learns from about `most` examples:
+    of more, those of a share of the listeners.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Model:
     split: Split
     isotonic_from: int
     minimum_positives: int
+    most: int
     gates: tuple[Gate, ...]
 
     def __post_init__(self) -> None:
@@ -127,5 +129,6 @@ class Model:
             "split": asdict(self.split),
             "isotonic_from": self.isotonic_from,
             "minimum_positives": self.minimum_positives,
+            "most": self.most,
             "gates": [{"metric": g.key, "operator": g.operator, "bound": g.bound, "end": g.end} for g in self.gates if g.enabled],
         }
