@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--every-kill", action="store_true", help="kill a day before, within and after every verb; else before and within most"
-    )
+    what = "kill a day before, within and after every verb (else before and within most), and try every loss and disk"
+    parser.addoption("--every-kill", action="store_true", help=what)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--every-kill"):
+        return
+    left = [one for one in items if one.get_closest_marker("every")]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [one for one in items if one not in left]
 
 
 @pytest.fixture(scope="session")

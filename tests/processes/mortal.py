@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BEFORE, DURING, AFTER = "before", "during", "after"
 LONG = ("stage", "adopt", "merge", "log_artifacts")  # verbs that take long enough to die in the middle of
 EXPORTS = "-exports"  # the only folder whose renames and removals count: libraries rename too
-SOME = 2
+SOME = 4
 LONGEST = 0.5  # seconds into a verb
 VERBS: dict[Any, tuple[str, ...]] = {
     SparkLake: ("stage", "overwrite", "append", "merge"),

@@ -155,7 +155,10 @@ def test_one_line_runs_here_and_there_and_ends_with_the_jobs_exit_code(here: Arr
     assert "SPARK_MASTER=spark://127.0.0.1:9 cannot be reached" in lost.stderr
 
 
-@pytest.mark.parametrize(("job", "scale"), [("listens", 10), ("user_days", 100)], ids=["an executor", "a whole worker"])
+@pytest.mark.parametrize(
+    ("job", "scale"),
+    [pytest.param("listens", 10, id="an executor", marks=pytest.mark.every), pytest.param("user_days", 100, id="a whole worker")],
+)
 def test_a_job_survives_the_loss_of(job: str, scale: int, here: ArrowLake, there: ArrowLake, home: Path, cluster: str) -> None:
     """Killed while a batch is being staged; with the settings for 10 and 100 workers, their sizes but for this machine."""
     table = next(TABLES[stage.writes] for stage in STAGES if stage.name == job)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from forks import Forks
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
-SIZES = (300, 1_200)  # KiB of a disk that is too small, each for another part of the day
+SIZES = (pytest.param(300, marks=pytest.mark.every), 1_200)  # KiB of a disk that is too small, each for another part of the day
 
 
 @pytest.fixture
