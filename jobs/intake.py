@@ -21,6 +21,7 @@ from pyspark.sql import functions as F
 from jobs.fingerprint import fingerprint
 from jobs.lake.files import partition_values
 from jobs.publish import EXTRA, OK, REFUSED, Batch, finish, laned, reason_of, staged_counts
+from jobs.sources.files import packed
 from jobs.sources.parsing import Taking, keys, parse
 from jobs.sources.reading import DDL, batches
 from jobs.sources.records import UNREAD
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 SUSPECT = "suspect"
 FILE = "file:"  # and its hash: the key under which a commit names a file that it took in
 BROADCAST = 2_000_000  # keys that a worker holds in memory without trouble
-TASK = 4 << 20  # bytes of small files that one task reads: a task a file would cost more than reading it
 
 
 @dataclass(frozen=True)
@@ -165,17 +165,6 @@ def read(lake: SparkLake, files: Sequence[Taken]) -> DataFrame:
     return lake.spark.range(0, len(given), 1, len(given)).mapInArrow(cut, DDL)
 
 
-def packed(files: Sequence[Taken]) -> list[list[Taken]]:
-    """Put neighbours by name together up to `TASK` bytes; the largest parts, which take longest, come first."""
-    parts: list[tuple[int, list[Taken]]] = []
-    for one in sorted(files, key=lambda one: one.name):
-        if parts and parts[-1][0] + one.size <= TASK:
-            parts[-1] = (parts[-1][0] + one.size, [*parts[-1][1], one])
-        else:
-            parts.append((one.size, [one]))
-    return [part for _, part in sorted(parts, key=lambda part: -part[0])]
-
-
 def _repeated(lake: SparkLake, feed: Feed, records: DataFrame, taking: Taking) -> DataFrame:
     """Return hashes of the keys that occur more than once in the files, or are in the table already.
 
@@ -186,14 +175,18 @@ def _repeated(lake: SparkLake, feed: Feed, records: DataFrame, taking: Taking) -
     held = lake.arrow.files(table)
     if held:
         found = found.persist(StorageLevel.DISK_ONLY)
-        dates = [row["date"] for row in found.select("date").where("date IS NOT NULL").distinct().collect()] if table.dated else None
-        known = lake.read(table, dates).select(F.lit(None).cast("date").alias("date"), _hash(table), F.lit(0).alias("new"))
+        known = lake.read(table, _dates(found, table)).select(F.lit(None).cast("date").alias("date"), _hash(table), F.lit(0).alias("new"))
     every = found.unionByName(known) if held else found
     counted = every.groupBy("hash").agg(F.count("*").alias("n"), F.max("new").alias("new"))
     repeated = counted.where("n > 1 AND new = 1").select("hash").persist(StorageLevel.DISK_ONLY)
     few = repeated.count() <= BROADCAST
     found.unpersist()
     return F.broadcast(repeated) if few else repeated
+
+
+def _dates(rows: DataFrame, table: Table) -> list[date] | None:
+    """Return the dates of rows, None where the table has none: a key is looked for among the rows of its date alone."""
+    return [row["date"] for row in rows.select("date").where("date IS NOT NULL").distinct().collect()] if table.dated else None
 
 
 def _hash(table: Table) -> Column:
@@ -226,7 +219,10 @@ def _resolve(staging: Staging) -> dict[str, int]:
     ]
     best = suspects.select(*voted, F.row_number().over(same.orderBy(*first)).alias("nth")).where("nth = 1").drop("nth")
     if lake.arrow.files(table):
-        best = best.join(lake.read(table).select(*table.key), [*table.key], "left_anti").select(*table.names)
+        key, few = [*table.key], suspects.count() <= BROADCAST
+        asked = suspects.select(*key).distinct()
+        held = lake.read(table, _dates(suspects, table)).select(*key).join(F.broadcast(asked) if few else asked, key, "left_semi")
+        best = best.join(held, key, "left_anti").select(*table.names)
     best = best.persist(StorageLevel.DISK_ONLY)
     lake.stage(table, best, f"{staging.folder}/lane={OK}")
     before, after = (_by_file(frame) for frame in (suspects, best))

@@ -31,6 +31,7 @@ EACH = 100  # listeners a cluster should have on average, or there are fewer clu
 FEWEST = 30  # listeners below which nothing is clustered
 SEEDS = (1, 2, 3)
 PER_PARTITION = 500_000
+LEARNT = 25_000  # listeners, about, that centres are learnt from: more would move them by less than another seed does
 FEATURES = (
     *("hours_28d", "active_days_28d", "skip_rate_28d", "session_minutes_28d", "episode_share_28d", "intent_share_28d", "likes_28d"),
     *(f"share_{name}_28d" for name in SLUGS.values()),
@@ -84,7 +85,10 @@ def profiles(assigned: DataFrame, features: DataFrame, *, dates: tuple[date, ...
 
 
 def _of_date(features: DataFrame, day: date) -> DataFrame:
-    """Cluster one date; independent of how its rows were partitioned, since they are put in order first."""
+    """Cluster one date; independent of how its rows were partitioned, since they are put in order first.
+
+    Centres are learnt from a share of many listeners. A pseudonym is a keyed hash: those that begin low are drawn by chance.
+    """
     rows = features.count()
     empty = features.where(F.lit(False)).select("date", "listener_id", F.lit("").alias("cluster"))  # noqa: FBT003
     if rows < FEWEST:
@@ -107,14 +111,17 @@ def _of_date(features: DataFrame, day: date) -> DataFrame:
         .cache()
     )
     k = max(2, min(MOST, rows // EACH))
+    some = points if rows <= LEARNT else points.where(F.col("listener_id") < f"{LEARNT * 16**8 // rows:08x}").cache()
     # Seeds are tried side by side: an iteration is a small job that waits on the driver more than it computes.
     threaded = inheritable_thread_target(features.sparkSession)
     with ThreadPoolExecutor(len(SEEDS)) as pool:
-        fits: list[KMeansModel] = list(pool.map(threaded(lambda seed: KMeans(k=k, seed=seed, maxIter=30).fit(points)), SEEDS))
+        fits: list[KMeansModel] = list(pool.map(threaded(lambda seed: KMeans(k=k, seed=seed, maxIter=30).fit(some)), SEEDS))
     best = min(fits, key=lambda fit: fit.summary.trainingCost)
-    sizes = sorted(enumerate(best.summary.clusterSizes), key=lambda item: (-item[1], item[0]))
-    names = F.create_map(*(F.lit(part) for rank, (number, _) in enumerate(sizes, 1) for part in (number, f"c{rank}")))
-    return best.transform(points).select(F.lit(day).alias("date"), "listener_id", names[F.col("prediction")].alias("cluster"))
+    assigned = best.transform(points).select("listener_id", "prediction")
+    sizes = {row["prediction"]: row["n"] for row in assigned.groupBy("prediction").agg(F.count("*").alias("n")).collect()}
+    ranked = sorted(range(k), key=lambda number: (-sizes.get(number, 0), number))
+    names = F.create_map(*(F.lit(part) for rank, number in enumerate(ranked, 1) for part in (number, f"c{rank}")))
+    return assigned.select(F.lit(day).alias("date"), "listener_id", names[F.col("prediction")].alias("cluster"))
 
 
 def _union(parts: list[DataFrame]) -> DataFrame:

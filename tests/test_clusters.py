@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from pyspark.ml import clustering as ml
 from sklearn.cluster import KMeans
 from small_lake import DAY, put, said, who
 
@@ -88,6 +90,27 @@ def test_only_listeners_who_agreed_are_clustered(found: Any) -> None:
     assert set(names) == {row["listener_id"] for row in rows}
     assert assigned.count() == len(rows)
     assert {row["date"] for row in assigned.select("date").distinct().collect()} == {DAY}
+
+
+def test_of_many_listeners_a_share_teaches_and_all_are_assigned(spark: SparkSession, found: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Centres learnt from a third, the same third every time; clusters are numbered by how many they hold of all."""
+    rows, groups, _, _ = found
+    names = {row["listener_id"]: hashlib.sha256(row["listener_id"].encode()).hexdigest()[:32] for row in rows}
+    features = frame(spark, USER_FEATURES, [row | {"listener_id": names[row["listener_id"]]} for row in rows])
+    listeners = frame(spark, SILVER_LISTENERS, [said(0, listener_id=name) for name in names.values()])
+    taught: list[int] = []
+    fit = ml.KMeans.fit
+
+    def counting(self: Any, points: DataFrame) -> Any:
+        taught.append(points.count())
+        return fit(self, points)
+
+    monkeypatch.setattr(ml.KMeans, "fit", counting)
+    monkeypatch.setattr("targeting.clusters.LEARNT", 100)
+    assigned = {row["listener_id"]: row["cluster"] for row in clusters(features, listeners, dates=(DAY,)).collect()}
+    assert len(set(taught)) == 1
+    assert 60 < taught[0] < 140
+    assert [assigned[names[who(n)]] for n in range(len(rows))] == [f"c{group + 1}" for group in groups]
 
 
 def test_the_best_of_several_seeds_is_kept(spark: SparkSession) -> None:

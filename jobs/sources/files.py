@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from jobs.sources.source import Form, Source
 
+TASK = 4 << 20  # bytes of small files that one task reads: a task a file would cost more than reading it
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -129,3 +131,14 @@ def _inside(root: Path, folder: Path) -> Iterator[Found]:
             yield Found(root, path, entry.name, "links within a folder are not followed")
         else:
             yield Found(root, path, entry.name, "" if entry.is_file(follow_symlinks=False) else "it is no regular file")
+
+
+def packed(files: Sequence[Taken]) -> list[list[Taken]]:
+    """Put neighbours by name together up to `TASK` bytes; the largest parts, which take longest, come first."""
+    parts: list[tuple[int, list[Taken]]] = []
+    for one in sorted(files, key=lambda one: one.name):
+        if parts and parts[-1][0] + one.size <= TASK:
+            parts[-1] = (parts[-1][0] + one.size, [*parts[-1][1], one])
+        else:
+            parts.append((one.size, [one]))
+    return [part for _, part in sorted(parts, key=lambda part: -part[0])]
