@@ -46,7 +46,7 @@ RESPONSE = Model(
     split=Split(valid=0.1, calibrate=0.1, test=0.2, minimum_dates=7),
     isotonic_from=5_000,
     minimum_positives=200,
-    most=500_000,
+    most=500_000,  # 1.7 million ranked better by 0.003 of AUC, for five times the time and memory
     gates=(
         Gate("auc", ">=", 0.05, versus="base", end="low"),
         Gate("normalised_entropy", "<", 1.0, end="high"),
