@@ -1,4 +1,4 @@
-"""What a store says when it cannot, in words: a full disk or a missing right is nobody's bug, and needs no stack trace."""
+"""What a machine says when it cannot, in words: a full disk or a missing right is nobody's bug, and needs no stack trace."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# As the operating system says it, wherever in an error of Spark's, Arrow's or delta-rs' it stands, and what to do.
+MEMORY = "give Spark more (spark.driver.memory of spark-defaults.conf), or ask for fewer dates at a time"
+# As the operating system or the JVM says it, wherever in an error of Spark's, Arrow's or delta-rs' it stands, and what to do.
 FAULTS = {
     "No space left on device": "make room on the disk (overtone maintain, overtone doctor)",
     "Disk quota exceeded": "make room, or ask for a larger quota",
@@ -16,11 +17,14 @@ FAULTS = {
     "Input/output error": "look at the disk: it could not read or write",
     "Too many open files": "raise the limit (ulimit -n)",
     "Stale file handle": "mount the shared folder again",
+    "Not enough memory to build and broadcast": MEMORY,
+    "Java heap space": MEMORY,
+    "GC overhead limit exceeded": MEMORY,
 }
 
 
 def fault(error: BaseException) -> str | None:
-    """Return what a store could not do, and what to do about it; None where the error is of another kind."""
+    """Return what a machine could not do, and what to do about it; None where the error is of another kind."""
     for one in _chain(error):
         said = str(one)
         for words, mend in FAULTS.items():
