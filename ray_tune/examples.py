@@ -59,20 +59,46 @@ class Examples:
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the split, encoded: `matrix` of shape (rows, columns)."""
+    """Rows that a booster sees, encoded: `matrix` of shape (rows, columns)."""
 
     matrix: Matrix
     labels: Floats
 
+    def rows(self, first: int, end: int) -> Part:
+        """Return some of the rows; nothing is copied."""
+        return Part(self.matrix[first:end], self.labels[first:end])
+
 
 @dataclass(frozen=True)
 class Encoded:
-    """The parts a booster sees. The lists of categories are those of the dates it learns from."""
+    """What a booster learns from, is stopped by and is calibrated on, one after the other in time; `ends` are the ends of the first two.
+
+    The lists of categories are those of the dates it learns from.
+    """
 
     categories: dict[str, list[str]]
-    train: Part
-    valid: Part
-    calibrate: Part
+    whole: Part
+    ends: tuple[int, int]
+
+    @property
+    def train(self) -> Part:
+        """The oldest days."""
+        return self.whole.rows(0, self.ends[0])
+
+    @property
+    def valid(self) -> Part:
+        """The days after them."""
+        return self.whole.rows(*self.ends)
+
+    @property
+    def early(self) -> Part:
+        """Both together."""
+        return self.whole.rows(0, self.ends[1])
+
+    @property
+    def calibrate(self) -> Part:
+        """The newest days."""
+        return self.whole.rows(self.ends[1], len(self.whole.labels))
 
 
 def read(lake: ArrowLake, model: Model, as_of: date) -> Examples:
@@ -90,18 +116,23 @@ def read(lake: ArrowLake, model: Model, as_of: date) -> Examples:
     share = min(1.0, model.most / max(1, sum(sizes[day] for day in dates)))
     agreed = drawn(allowed(lake, as_of), share)
     until = pa.scalar(datetime.combine(as_of + timedelta(days=1), time(), UTC), arrow_schema(model.examples).field("known_ts").type)
-    parts = []
+    parts = [narrow(lake.read(model.examples, [], columns=columns), model)]
     for day in dates:
         rows = lake.read(model.examples, [day], columns=columns)
         mine = pc.and_(pc.less(rows["known_ts"], until), pc.is_in(rows["listener_id"], value_set=agreed))
-        parts.append(rows.filter(mine).sort_by([(name, "ascending") for name in key]))
-    rows = pa.concat_tables(parts) if parts else lake.read(model.examples, [], columns=columns)
+        parts.append(narrow(rows.filter(mine).sort_by([(name, "ascending") for name in key]), model))
+    rows = pa.concat_tables(parts)
     listeners = rows["listener_id"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    narrow = [rows[name].cast(pa.float32(), safe=False) for name in model.features]
-    frame = pa.table([*narrow, *(rows[name] for name in model.categories)], names=list(model.columns))
     labels = rows[model.label].cast(pa.float64()).to_numpy()
     days = rows["date"].cast(pa.int32()).to_numpy().astype(np.int64)
-    return Examples(frame, labels, days, listeners.astype(np.int64), share)
+    return Examples(rows.select(model.columns), labels, days, listeners.astype(np.int64), share)
+
+
+def narrow(rows: pa.Table, model: Model) -> pa.Table:
+    """Return what is kept of rows read, in half the bytes: the inputs, label, date and listener."""
+    inputs = [rows[name].cast(pa.float32(), safe=False) for name in model.features] + [rows[name] for name in model.categories]
+    rest = (model.label, "date", "listener_id")
+    return pa.table([*inputs, *(rows[name] for name in rest)], names=[*model.columns, *rest])
 
 
 def drawn(listeners: pa.Array, share: float) -> pa.Array:
@@ -117,11 +148,8 @@ def allowed(lake: ArrowLake, as_of: date) -> pa.Array:
 
 def encoded(examples: Examples, model: Model, parts: Parts) -> Encoded:
     """Encode the parts that a booster learns from, is stopped by and is calibrated on; the test part stays out."""
-    learnt = examples.of((*parts.train, *parts.valid)).frame
+    train, early = (len(examples.of(dates).labels) for dates in (parts.train, (*parts.train, *parts.valid)))
+    rows = examples.of((*parts.train, *parts.valid, *parts.calibrate))
+    learnt = rows.frame[:early]
     categories = {name: sorted(value for value in pc.unique(learnt[name]).to_pylist() if value is not None) for name in model.categories}
-
-    def part(dates: tuple[date, ...]) -> Part:
-        rows = examples.of(dates)
-        return Part(encode(rows.frame, model.columns, categories), rows.labels)
-
-    return Encoded(categories, part(parts.train), part(parts.valid), part(parts.calibrate))
+    return Encoded(categories, Part(encode(rows.frame, model.columns, categories), rows.labels), (train, early))

@@ -176,7 +176,7 @@ def cluster(cpus: int, data: Encoded) -> Iterator[Path]:
     """Give a scratch folder and a running Ray; a local one ends, with every process it started, when the block does."""
     sweep()
     scratch = Path(tempfile.mkdtemp(prefix=f"{mark()}{os.getpid()}-", dir=room()))
-    size = sum(part.matrix.nbytes for part in (data.train, data.valid, data.calibrate))
+    size = data.whole.matrix.nbytes
     local: dict[str, Any] = {
         "num_cpus": cpus,
         "include_dashboard": False,

@@ -8,19 +8,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import lightgbm as lgb
-import numpy as np
 
 from ray_tune import effects
 from ray_tune.calibrate import IDENTITY
 from ray_tune.calibrate import fit as calibrate
-from ray_tune.examples import Part
 from ray_tune.scorer import Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ray_tune.effects import Effects
-    from ray_tune.examples import Encoded
+    from ray_tune.examples import Encoded, Part
     from ray_tune.models.model import Model, Setting
 
 Report = Callable[[int, float], None]
@@ -50,7 +48,6 @@ def fit(model: Model, params: Mapping[str, Setting], rounds: int, data: Encoded,
     It has no version yet. The calibrator is learned on days that its booster did not see; these days then teach too.
     """
     settings = parameters(model, params, seed, threads)
-    early = joined(data.train, data.valid)
 
     def boosted(part: Part) -> Scorer:
         base = main_effects(model, data, part)
@@ -58,14 +55,9 @@ def fit(model: Model, params: Mapping[str, Setting], rounds: int, data: Encoded,
         return Scorer(model.name, "", model.columns, data.categories, IDENTITY, booster.model_to_string(), base)
 
     with ThreadPoolExecutor(2) as pool:
-        judged, taught = pool.map(boosted, (early, joined(early, data.calibrate)))
+        judged, taught = pool.map(boosted, (data.early, data.whole))
     raw = judged.raw(data.calibrate.matrix, threads)
     return replace(taught, calibrator=calibrate(raw, data.calibrate.labels, model.isotonic_from))
-
-
-def joined(*parts: Part) -> Part:
-    """Return parts as one, in their order."""
-    return Part(np.concatenate([part.matrix for part in parts]), np.concatenate([part.labels for part in parts]))
 
 
 def main_effects(model: Model, data: Encoded, part: Part) -> Effects:

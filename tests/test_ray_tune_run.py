@@ -32,7 +32,7 @@ from ray_tune.models import MODELS
 from ray_tune.order import ADOPTED, NOTHING, SKIPPED, TRAINED, Order, Training
 from ray_tune.run import identity, train, train_response
 from ray_tune.search import end, mark, room, sweep
-from ray_tune.train import fit, joined, main_effects
+from ray_tune.train import fit, main_effects
 from validation.verdict import Refused
 
 if TYPE_CHECKING:
@@ -299,9 +299,10 @@ def test_trees_start_from_the_main_effects_of_all_days_before_the_test(tmp_path:
     parts = SMALL.split.cut(examples.dates)
     data = encoded(examples, SMALL, parts)
     params = {"learning_rate": 0.06, "num_leaves": 6, "min_data_in_leaf": 50, "feature_fraction": 0.6, "lambda_l2": 1.0}
-    made = fit(SMALL, params, 40, data, seed=3, threads=1)
-    learnt = joined(data.train, data.valid, data.calibrate)
-    assert made.effects == main_effects(SMALL, data, learnt) != main_effects(SMALL, data, joined(data.train, data.valid))
+    made, test = fit(SMALL, params, 40, data, seed=3, threads=1), len(examples.of(parts.test).labels)
+    learnt = data.whole
+    assert len(learnt.labels) == sum(len(part.labels) for part in (data.train, data.valid, data.calibrate)) == len(examples.labels) - test
+    assert made.effects == main_effects(SMALL, data, learnt) != main_effects(SMALL, data, data.early)
     odds = made.raw(learnt.matrix, 1)
     assert (1 / (1 + np.exp(-odds))).mean() == pytest.approx(learnt.labels.mean(), rel=0.02)
     alone = made.effects(learnt.matrix)

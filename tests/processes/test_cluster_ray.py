@@ -49,12 +49,10 @@ def model(objective: str = "") -> object:
 def data() -> Encoded:
     """Rows enough that a trial takes seconds."""
 
-    def part(seed: int, rows: int) -> Part:
-        rng = np.random.default_rng(seed)
-        matrix = np.column_stack([rng.normal(size=(rows, 2)), rng.integers(3, size=rows)]).astype(np.float32)
-        return Part(matrix, (rng.random(rows) < 1 / (1 + np.exp(1 - matrix[:, 0] - matrix[:, 2]))).astype(float))
-
-    return Encoded({"slot": ["a", "b", "c"]}, part(1, 30_000), part(2, 10_000), part(3, 10_000))
+    rng, rows = np.random.default_rng(1), 50_000
+    matrix = np.column_stack([rng.normal(size=(rows, 2)), rng.integers(3, size=rows)]).astype(np.float32)
+    labels = (rng.random(rows) < 1 / (1 + np.exp(1 - matrix[:, 0] - matrix[:, 2]))).astype(float)
+    return Encoded({"slot": ["a", "b", "c"]}, Part(matrix, labels), (30_000, 40_000))
 
 
 def begin(env: dict[str, str], *words: str) -> subprocess.Popen[str]:
