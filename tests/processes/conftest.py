@@ -50,3 +50,9 @@ def calm(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Calm:
     shutil.copytree(folder / "taken", folder / "lake")
     assert forks.run("days:day", folder / "lake", feed, clock, "examples") > DONE, forks.log.read_text()[-3000:]
     return Calm(feed, folder / "taken", folder / "lake", clock)
+
+
+@pytest.fixture(scope="session")
+def every(request: pytest.FixtureRequest) -> str:
+    """What `days:day` is told to die at every verb."""
+    return "every" if request.config.getoption("--every-kill") else ""

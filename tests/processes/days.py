@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mortal import mortal
 
@@ -17,6 +18,9 @@ from jobs.lake.arrow import ArrowLake
 from jobs.lake.spark import SparkLake
 from ray_tune.registry import client
 from targeting.command import demo
+
+if TYPE_CHECKING:
+    from forks import Forks
 
 CAMPAIGNS = Path(__file__).parent.parent / "campaigns.yaml"
 # What names a run or the moment it ran differs between two runs that say the same.
@@ -51,6 +55,15 @@ def day(lake: str, feed: str, clock: str, stop: str, deaths: str = "", every: st
     setting = demo.Setting("native", Path(feed), "none", CAMPAIGNS, 0, 0, 0, datetime.fromisoformat(clock), trials=1)
     done, _ = demo.play(SparkLake(Address.parse(lake)), setting, stop=stop)
     return DONE + sum(result.changed for _, result, _ in done)
+
+
+def chain(forks: Forks, lake: Path, *args: str) -> list[str]:
+    """Run processes until one comes through; return the points at which the others died."""
+    deaths = lake.with_name("deaths")
+    while (status := forks.run("days:day", lake, *args[:3], deaths, *args[3:])) == -signal.SIGKILL:
+        pass
+    assert status >= DONE, forks.log.read_text()[-3000:]
+    return deaths.read_text().splitlines()
 
 
 def content(place: Path) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ killed in a test. Each is a process of its own with its own delta-rs, MLflow and
 killed driver had asked for goes on for a while, as it does on a cluster.
 
     with Forks(spark, log) as forks:
-        forks.run("test_kills:day", lake, feed)       # waits; returns the exit status, -9 if it was killed
+        forks.run("test_kills_of_intake:day", lake, feed)       # waits; returns the exit status, -9 if it was killed
 """
 
 from __future__ import annotations

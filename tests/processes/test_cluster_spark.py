@@ -36,7 +36,7 @@ import every_job
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 ROOT = Path(__file__).parent.parent.parent
 # In the past, since the command line takes in by today's clock.
-WORLD = World(seed=5, listeners=40, days=5, first=date(2025, 3, 1), tracks=400, per_file=250)
+WORLD = World(seed=5, listeners=40, days=3, first=date(2025, 3, 1), tracks=400, per_file=250)
 RANGE = ("--from", str(WORLD.first), "--to", str(WORLD.last))
 # What names a run or the moment it ran differs between two runs that say the same.
 OF_THE_RUN = {"run", "refused_at", "audited_at", "dates", "ingested_at", "taken_at"}
