@@ -159,7 +159,7 @@ def _new(source: Source, taken: Sequence[Taken], known: Collection[tuple[str, st
     """Return each feed with its files that its table does not know; of files of equal content the first counts."""
     found = []
     for feed in source.feeds:
-        fresh = {one.sha256: one for one in reversed(taken) if feed.takes(one.name) and (feed.table.name, one.sha256) not in known}
+        fresh = {one.sha256: one for one in reversed(taken) if feed.takes(one.path.name) and (feed.table.name, one.sha256) not in known}
         if fresh:
             found.append((feed, list(reversed(fresh.values()))))
     return found

@@ -185,7 +185,7 @@ def _repeated(lake: SparkLake, feed: Feed, records: DataFrame, taking: Taking) -
 
 
 def _dates(rows: DataFrame, table: Table) -> list[date] | None:
-    """Return the dates of rows, None where the table has none: a key is looked for among the rows of its date alone."""
+    """Return the dates of rows, None where the table has none."""
     return [row["date"] for row in rows.select("date").where("date IS NOT NULL").distinct().collect()] if table.dated else None
 
 
@@ -221,7 +221,7 @@ def _resolve(staging: Staging) -> dict[str, int]:
     if lake.arrow.files(table):
         key, few = [*table.key], suspects.count() <= BROADCAST
         asked = suspects.select(*key).distinct()
-        held = lake.read(table, _dates(suspects, table)).select(*key).join(F.broadcast(asked) if few else asked, key, "left_semi")
+        held = lake.read(table).select(*key).join(F.broadcast(asked) if few else asked, key, "left_semi")
         best = best.join(held, key, "left_anti").select(*table.names)
     best = best.persist(StorageLevel.DISK_ONLY)
     lake.stage(table, best, f"{staging.folder}/lane={OK}")

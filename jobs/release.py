@@ -68,7 +68,7 @@ def release(lake: SparkLake, source: str, paths: Sequence[str | Path], *, clock:
 
 def _known(feed: Feed, taken: Sequence[Taken], entries: Mapping[tuple[str, str], Mapping[str, Any]]) -> list[Taken]:
     """Return the files that the feed's table took in, called as they were then."""
-    mine = {one.sha256: one for one in taken if feed.takes(one.name)}
+    mine = {one.sha256: one for one in taken if feed.takes(one.path.name)}
     rows = [(one, entries.get((feed.table.name, sha256))) for sha256, one in mine.items()]
     return [replace(one, name=row["file"]) for one, row in rows if row]
 
