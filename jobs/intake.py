@@ -175,18 +175,14 @@ def _repeated(lake: SparkLake, feed: Feed, records: DataFrame, taking: Taking) -
     held = lake.arrow.files(table)
     if held:
         found = found.persist(StorageLevel.DISK_ONLY)
-        known = lake.read(table, _dates(found, table)).select(F.lit(None).cast("date").alias("date"), _hash(table), F.lit(0).alias("new"))
+        dates = [row["date"] for row in found.select("date").where("date IS NOT NULL").distinct().collect()] if table.dated else None
+        known = lake.read(table, dates).select(F.lit(None).cast("date").alias("date"), _hash(table), F.lit(0).alias("new"))
     every = found.unionByName(known) if held else found
     counted = every.groupBy("hash").agg(F.count("*").alias("n"), F.max("new").alias("new"))
     repeated = counted.where("n > 1 AND new = 1").select("hash").persist(StorageLevel.DISK_ONLY)
     few = repeated.count() <= BROADCAST
     found.unpersist()
     return F.broadcast(repeated) if few else repeated
-
-
-def _dates(rows: DataFrame, table: Table) -> list[date] | None:
-    """Return the dates of rows, None where the table has none."""
-    return [row["date"] for row in rows.select("date").where("date IS NOT NULL").distinct().collect()] if table.dated else None
 
 
 def _hash(table: Table) -> Column:
@@ -208,7 +204,8 @@ def _marked(rows: DataFrame, feed: Feed, repeated: DataFrame) -> DataFrame:
 def _resolve(staging: Staging) -> dict[str, int]:
     """Keep one good row a key: the one known first, none if the table holds the key. Return rows left out by file."""
     lake, table = staging.lake, staging.feed.table
-    if not staged_counts(lake.arrow, table, staging.folder).get(SUSPECT, 0):
+    number = staged_counts(lake.arrow, table, staging.folder).get(SUSPECT, 0)
+    if not number:
         return {}
     suspects = staging.rows(SUSPECT).persist(StorageLevel.DISK_ONLY)
     first = [name for name in ("known_ts", "file", "position") if name in table.names]
@@ -219,9 +216,9 @@ def _resolve(staging: Staging) -> dict[str, int]:
     ]
     best = suspects.select(*voted, F.row_number().over(same.orderBy(*first)).alias("nth")).where("nth = 1").drop("nth")
     if lake.arrow.files(table):
-        key, few = [*table.key], suspects.count() <= BROADCAST
-        asked = suspects.select(*key).distinct()
-        held = lake.read(table).select(*key).join(F.broadcast(asked) if few else asked, key, "left_semi")
+        key, asked = [*table.key], suspects.select(*table.key).distinct()
+        # The few go to the table, not the table to the few; of all its dates, since an event may come again with another.
+        held = lake.read(table).select(*key).join(F.broadcast(asked) if number <= BROADCAST else asked, key, "left_semi")
         best = best.join(held, key, "left_anti").select(*table.names)
     best = best.persist(StorageLevel.DISK_ONLY)
     lake.stage(table, best, f"{staging.folder}/lane={OK}")

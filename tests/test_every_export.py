@@ -202,7 +202,7 @@ def test_a_write_that_fails_leaves_what_was_there(lake: ArrowLake, tmp_path: Pat
 
 
 def left_by_a_kill(day: Path, form: str) -> None:
-    for left in (".staging-killed", ".old-killed"):
+    for left in (".staging-killed", ".old-killed", ".gone-killed"):
         (day / left / "was").mkdir(parents=True)
         (day / left / f"members.{form}").write_bytes(b"half")
 
@@ -221,6 +221,41 @@ def test_what_a_killed_run_left_does_not_matter_and_goes(form: str, lake: ArrowL
     assert expire(lake, tmp_path / "nowhere", DAY) == 0
 
 
+@FORMS
+def test_an_export_that_was_killed_between_two_renames_is_put_back(
+    form: str, lake: ArrowLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old one was moved away and the new one had not come: whoever is next finds the old one, whole."""
+    folder = tmp_path / "out"
+    delivered(lake, form, folder)
+    before = content(folder)
+    state(lake, people=PEOPLE - 30)
+    rename, renames = os.replace, []
+
+    def killed(source: Path, target: Path) -> None:
+        renames.append(target)
+        if len(renames) == 2:
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        deliver(lake, row_of(lake, f"{form}_coffee"), DAY, folder, EXPORTS[form])
+    monkeypatch.undo()
+    assert not (folder / DAY.isoformat() / f"{form}_coffee").exists()
+    assert expire(lake, folder, DAY) == 0
+    assert content(folder) == before
+    assert deliver(lake, row_of(lake, f"{form}_coffee"), DAY, folder, EXPORTS[form])
+    assert [path.name for path in (folder / DAY.isoformat()).iterdir()] == [f"{form}_coffee"]
+
+
+def test_upkeep_touches_no_folder_that_is_no_date(lake: ArrowLake, tmp_path: Path) -> None:
+    left_by_a_kill(tmp_path / "out" / "holidays", "csv")
+    before = sorted(tmp_path.rglob("*"))
+    expire(lake, tmp_path / "out", DAY)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_what_another_process_is_writing_is_not_taken_for_left(lake: ArrowLake, tmp_path: Path) -> None:
     day = tmp_path / "out" / DAY.isoformat()
     left_by_a_kill(day, "csv")
@@ -229,7 +264,7 @@ def test_what_another_process_is_writing_is_not_taken_for_left(lake: ArrowLake, 
     other = threading.Thread(target=lambda: delivered(lake, "csv", tmp_path / "out"))
     other.start()
     other.join(1.0)
-    assert sorted(path.name for path in day.iterdir()) == [".old-killed", ".staging-killed"]
+    assert sorted(path.name for path in day.iterdir()) == [".gone-killed", ".old-killed", ".staging-killed"]
     os.close(handle)
     other.join()
     assert [path.name for path in day.iterdir()] == ["csv_coffee"]

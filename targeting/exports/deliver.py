@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from targeting.exports.port import Writer
 
 MANIFEST = "manifest.json"
-STAGING, OLD = ".staging-", ".old-"  # folders on their way in and out, which no reader sees
+STAGING, OLD, GONE = ".staging-", ".old-", ".gone-"  # folders on their way in, about to be replaced, on their way out: no reader sees them
 EXPIRES = timedelta(days=30)
 LINEAGE = (MEMBERS, AUDIENCES, USER_SEGMENTS, CLUSTERS, SCORES, SILVER_LISTENERS)
 
@@ -77,8 +77,8 @@ def take_back(lake: ArrowLake, day: date, folder: Path, released: Collection[str
 
 def expire(lake: ArrowLake, folder: Path, today: date) -> int:
     """Remove what this lake delivered and whose time is over; return how many audiences."""
-    over = [_remove(lake, one, lambda _, said: str(said.get("expires", "9999")) < today.isoformat()) for one in folder.glob("[!.]*")]
-    return sum(over)
+    dates = folder.glob("[0-9]*-[0-9][0-9]-[0-9][0-9]")
+    return sum(_remove(lake, one, lambda _, said: str(said.get("expires", "9999")) < today.isoformat()) for one in dates)
 
 
 def _remove(lake: ArrowLake, folder: Path, gone: Callable[[str, Mapping[str, Any]], bool]) -> int:
@@ -89,17 +89,20 @@ def _remove(lake: ArrowLake, folder: Path, gone: Callable[[str, Mapping[str, Any
         lying = [(path.parent, _said(path)) for path in folder.glob(f"[!.]*/{MANIFEST}")]
         mine = [path for path, said in lying if gone(path.name, said) and said.get("issuer") == _issuer(lake)]
         for path in mine:
-            shutil.rmtree(_moved(path))
+            shutil.rmtree(_moved(path, GONE))
     return len(mine)
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time change a date's exports, and remove first what one that was killed at it has left."""
+    """Let one process at a time change a date's exports; first, what one that was killed at it has left is put back or removed."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)  # the system takes it back from a process that dies
-        for left in (*folder.glob(f"{STAGING}*"), *folder.glob(f"{OLD}*")):
+        for path in folder.glob(f"{OLD}*/*/{MANIFEST}"):
+            if not (folder / path.parent.name).exists():  # killed between two renames: the new one never came
+                os.replace(path.parent, folder / path.parent.name)  # noqa: PTH105
+        for left in (path for prefix in (STAGING, OLD, GONE) for path in folder.glob(f"{prefix}*")):
             shutil.rmtree(left)
         yield
     finally:
@@ -193,15 +196,15 @@ def _swap(staging: Path, target: Path) -> None:
     """Put the new folder in the old one's place by renames: no reader ever finds part of a file."""
     staging.chmod(0o755)
     if target.exists():
-        old = _moved(target)
+        old = _moved(target, OLD)
         os.replace(staging, target)  # noqa: PTH105  # says what it is: one atomic rename
         shutil.rmtree(old)
     else:
         os.replace(staging, target)  # noqa: PTH105
 
 
-def _moved(target: Path) -> Path:
+def _moved(target: Path, prefix: str) -> Path:
     """Rename a folder out of every reader's sight; return the folder that holds it now."""
-    old = Path(tempfile.mkdtemp(prefix=OLD, dir=target.parent))
-    os.replace(target, old / "was")  # noqa: PTH105
+    old = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
+    os.replace(target, old / target.name)  # noqa: PTH105
     return old
