@@ -241,7 +241,7 @@ def test_an_export_that_was_killed_between_two_renames_is_put_back(
     monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         deliver(lake, row_of(lake, f"{form}_coffee"), DAY, folder, EXPORTS[form])
-    monkeypatch.undo()
+    monkeypatch.setattr(os, "replace", rename)
     assert not (folder / DAY.isoformat() / f"{form}_coffee").exists()
     assert expire(lake, folder, DAY) == 0
     assert content(folder) == before
