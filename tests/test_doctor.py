@@ -31,8 +31,8 @@ def nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("doctor") / "lake"
     lake = ArrowLake(Address.parse(str(folder)))
-    filled(lake)
     key.load_key(lake.address)
+    filled(lake)
     return folder
 
 
