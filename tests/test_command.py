@@ -110,7 +110,7 @@ def test_a_file_in_the_place_of_the_lake_is_named(command: str, tmp_path: Path, 
     (tmp_path / "lake").write_text("not a folder")
     code, out, err = call(capsys, *command.split(), "--lake", str(tmp_path / "lake"))
     assert (code, out) == (2, "")
-    assert f"lake '{tmp_path}/lake' is a file; give a folder or a URI" in err
+    assert f"lake '{tmp_path}/lake': '{tmp_path}/lake' is a file; give a folder or a URI" in err
 
 
 def test_a_real_feed_has_a_lake_of_its_own_unless_one_is_named(

@@ -38,6 +38,9 @@ LAKES = [
     ("ftp://x/y", "unknown scheme 'ftp'; choose from file, s3, s3a, gs, abfss"),
     ("FILE", "FILE' is a file; give a folder or a URI such as s3://bucket/lake"),
     ("", "the lake's address is empty; give a folder or a URI such as s3://bucket/lake"),
+    ("FILE/lake", "FILE' is a file; give a folder or a URI such as s3://bucket/lake"),
+    ("S3://", "lake 'S3://' names no bucket; give a folder or a URI such as s3://bucket/lake"),
+    ("~nosuchuser/x", "lake '~nosuchuser/x': "),
 ]
 COUNTS = [("many", "'many'"), ("0", "it has to be 1 or more"), ("-3", "-3"), ("1.5", "'1.5'"), ("", "''")]
 SEEDS = [("lucky", "'lucky'"), ("-1", "is no seed; give a whole number from 0 to 4294967295"), ("99999999999", "is no seed")]

@@ -207,7 +207,10 @@ def test_file_statistics_hold_no_value_of_any_row(staged: SparkLake, tmp_path: P
     [
         ("s3://b/lake/", "s3a://b/lake", "s3://b/lake"),
         ("s3a://b/lake", "s3a://b/lake", "s3://b/lake"),
+        ("S3://B/Lake", "s3a://B/Lake", "s3://B/Lake"),
+        ("s3://b", "s3a://b", "s3://b"),
         ("file:///x/y", "file:///x/y", "file:///x/y"),
+        ("FILE:/x/y/", "file:///x/y", "file:///x/y"),
     ],
 )
 def test_one_address_is_spelt_for_each_engine(text: str, spark: str, arrow: str) -> None:
@@ -222,10 +225,35 @@ def test_a_folder_becomes_a_uri_and_spaces_are_kept(tmp_path: Path) -> None:
     assert address.beside(".key") == tmp_path / "a lake.key"
 
 
-@pytest.mark.parametrize("text", ["ftp://x/y", "  "])
-def test_a_wrong_address_is_refused(text: str) -> None:
-    with pytest.raises(WrongUse, match=r"scheme 'ftp'; choose|empty"):
-        Address.parse(text)
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("ftp://x/y", "unknown scheme 'ftp'; choose from file, s3"),
+        ("  ", "empty"),
+        ("s3://", "names no bucket"),
+        ("s3:///lake", "names no bucket"),
+        ("s3:/bucket/lake", "names no bucket"),
+        ("file://", "no folder of its own"),
+        ("file:///", "no folder of its own"),
+        ("file://build/lake", "no folder of its own; .* file:///folder/lake"),
+        ("/", "no folder of its own"),
+        ("FOLDER/file", "FOLDER/file' is a file"),
+        ("FOLDER/file/lake", "FOLDER/file' is a file"),
+        ("file://FOLDER/file/lake", "FOLDER/file' is a file"),
+        ("FOLDER/circle/lake", "circle"),
+        ("file://FOLDER/circle/lake", "circle' is a link to nowhere"),
+        ("~nosuchuser/x", "home"),
+        ("FOLDER/" + "a" * 300, "name too long"),
+        ("file://FOLDER/" + "a" * 300, "name too long"),
+        ("FOLDER/a\0b", "null"),
+    ],
+)
+def test_a_wrong_address_is_refused(text: str, why: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(WrongUse, match=why.replace("FOLDER", str(tmp_path))) as told:
+        Address.parse(text.replace("FOLDER", str(tmp_path)))
+    assert "s3" in str(told.value), "the sentence shows what can be given"
 
 
 def test_a_damaged_log_is_named_in_one_line(lake: SparkLake, tmp_path: Path) -> None:

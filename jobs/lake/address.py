@@ -6,13 +6,18 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from validation.verdict import WrongUse
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 DEFAULT = "./build/lake"
 VARIABLE = "OVERTONE_LAKE"
-SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?=/)")
+GIVE = "give a folder or a URI such as s3://bucket/lake"
 # What the user may write -> how Spark (Hadoop) and how delta-rs (object_store) spell it.
 SCHEMES = {"file": ("file", "file"), "s3": ("s3a", "s3"), "s3a": ("s3a", "s3"), "gs": ("gs", "gs"), "abfss": ("abfss", "abfss")}
 
@@ -25,23 +30,25 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Read a URI, or a folder of this machine, which becomes a `file://` URI; an unknown scheme raises `WrongUse`."""
+        """Read a URI, or a folder of this machine, which becomes a `file://` URI; what can be neither raises `WrongUse`."""
         if not text.strip():
-            raise WrongUse("the lake's address is empty; give a folder or a URI such as s3://bucket/lake")
-        if not SCHEME.match(text):
-            return cls(Path(text).expanduser().resolve().as_uri())
-        scheme = text.split("://", 1)[0]
+            raise WrongUse(f"the lake's address is empty; {GIVE}")
+        found = SCHEME.match(text)
+        if found is None:
+            return cls(_checked(text, lambda: Path(text).expanduser().resolve()).as_uri())
+        scheme, rest = found[1].lower(), text[found.end() :]
         if scheme not in SCHEMES:
             raise WrongUse(f"lake {text!r}: unknown scheme {scheme!r}; choose from {', '.join(SCHEMES)}")
-        return cls(text.rstrip("/"))
+        if scheme == "file":
+            return cls(_checked(text, lambda: Path(unquote(rest.removeprefix("//")))).as_uri())
+        if not re.match("//[^/]", rest):
+            raise WrongUse(f"lake {text!r} names no bucket; {GIVE}")
+        return cls(f"{scheme}:{rest.rstrip('/')}")
 
     @classmethod
     def choose(cls, option: str | None) -> Address:
-        """Return the address named by `--lake`, else by OVERTONE_LAKE, else the default folder; a file there raises `WrongUse`."""
-        found = cls.parse(option if option is not None else os.environ.get(VARIABLE) or DEFAULT)
-        if found.path is not None and found.path.exists() and not found.path.is_dir():
-            raise WrongUse(f"lake {str(found.path)!r} is a file; give a folder or a URI such as s3://bucket/lake")
-        return found
+        """Return the address named by `--lake`, else by OVERTONE_LAKE, else the default folder."""
+        return cls.parse(option if option is not None else os.environ.get(VARIABLE) or DEFAULT)
 
     @property
     def path(self) -> Path | None:
@@ -66,6 +73,20 @@ class Address:
     def _join(self, spelling: int, parts: tuple[str, ...]) -> str:
         scheme, rest = self.uri.split("://", 1)
         return "/".join((f"{SCHEMES[scheme][spelling]}://{rest}", *parts))
+
+
+def _checked(text: str, find: Callable[[], Path]) -> Path:
+    """Return the folder that `text` names: it is one, or can be made."""
+    try:
+        path = find()
+        if not path.is_absolute() or not path.name:
+            raise WrongUse(f"lake {text!r} names no folder of its own; {GIVE}, as a file URI file:///folder/lake")
+        there = next(one for one in (path, *path.parents) if one.exists() or one.is_symlink())
+    except (OSError, RuntimeError, ValueError) as error:  # nobody's home, links in a circle, a name that no folder can have
+        raise WrongUse(f"lake {text!r}: {getattr(error, 'strerror', None) or error}; {GIVE}") from error
+    if not there.is_dir():
+        raise WrongUse(f"lake {text!r}: {str(there)!r} is {'a file' if there.exists() else 'a link to nowhere'}; {GIVE}")
+    return path
 
 
 def folder(table_name: str) -> str:
