@@ -1,7 +1,8 @@
 """ops.files: which files were taken in, and what became of their records.
 
 Every commit of an intake names its files and their counts, atomic with the rows; the ledger repeats them as a table. An entry
-that a cut run could not write any more is written by the next one.
+that a cut run could not write any more is written by the next one. What retention dropped of it stays dropped: the commits
+outlive it, and their files are known all the same.
 """
 
 from __future__ import annotations
@@ -28,14 +29,15 @@ if TYPE_CHECKING:
 
 
 def known(lake: ArrowLake, tables: Iterable[Table]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the entry of every file that was taken in by (table, sha256), bringing the ledger up to the tables' own commits."""
+    """Return the entry of every file that was ever taken in by (table, sha256), bringing the ledger up to the tables' own commits."""
     entered = {(row["target"], row["sha256"]): row for row in lake.read(FILES).to_pylist()}
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in (row for table in tables for row in _committed(lake, table)):
         found.setdefault((row["target"], row["sha256"]), row)  # the newest comes first
     missing = [row for key, row in found.items() if key not in entered or count_of(entered[key]) != count_of(row)]
-    if missing:
-        _enter(lake, missing, "recovered")
+    first = lake.horizon(FILES) if missing else None
+    if kept := [row for row in missing if first is None or row["ingested_at"].date() >= first]:
+        _enter(lake, kept, "recovered")
     return entered | found
 
 

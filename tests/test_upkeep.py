@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from small_lake import one, put, said, who
 
+from jobs import ledger
 from jobs.contracts.derived import USER_DAYS
 from jobs.contracts.events import LISTENERS, PLAYS
 from jobs.contracts.operations import FILES, QUARANTINE
@@ -211,6 +212,18 @@ def test_rows_without_a_date_go_by_their_own_moment(lake: ArrowLake) -> None:
     assert upkeep.expire(lake, QUARANTINE, NOW) == 1
     assert [row["run"] for row in lake.read(QUARANTINE).to_pylist()] == ["2"]
     assert upkeep.expire(lake, QUARANTINE, NOW) == upkeep.expire(lake, FILES, NOW) == 0
+
+
+def test_what_retention_dropped_of_the_ledger_stays_dropped_and_its_files_are_known(lake: ArrowLake) -> None:
+    times = {"old": NOW - timedelta(days=FILES.retention_days + 1), "new": NOW}
+    told = {f"file:{name}": json.dumps(["native", f"{name}.jsonl", 7, 0, 0, when.isoformat()]) for name, when in times.items()}
+    lake.append(PLAYS, rows(PLAYS, D[0], 1), Note("r", told))
+    ledger.known(lake, [PLAYS])
+    assert upkeep.expire(lake, FILES, NOW) == 1
+    put(lake, FILES, [])  # an entry that was lost otherwise is written again
+    known = ledger.known(lake, [PLAYS])
+    assert {name: known[PLAYS.name, name]["kept"] for name in times} == {"old": 7, "new": 7}
+    assert [row["sha256"] for row in lake.read(FILES).to_pylist()] == ["new"]
 
 
 def test_a_statement_in_force_outlives_every_table_that_relies_on_it() -> None:

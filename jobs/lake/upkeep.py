@@ -106,7 +106,7 @@ def _drop_rows(lake: ArrowLake, table: Table, first: date) -> int:
     oldest = pc.min(column).as_py()
     if oldest is None or oldest.date() >= first:
         return 0
-    lake.delete(table, f"{table.aged_by} < '{first}'", Note(RUN, upkeep=True))
+    lake.delete(table, f"{table.aged_by} < '{first}'", Note(RUN, upkeep=True, expired=first.isoformat()))
     return before - lake.count(table)
 
 
