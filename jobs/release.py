@@ -6,7 +6,10 @@ the table holds of them is known by its keys; what is refused still stays in qua
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 from jobs import ledger
@@ -47,6 +50,11 @@ class Released:
         still = f"{self.refused:,} refused still{f' ({why})' if why else ''}"
         return f"{self.table}: {self.released:,} rows released from {self.files} file{'s' if self.files != 1 else ''}, {still}"
 
+    def __add__(self, other: Released) -> Released:
+        """Return what two readings brought to one table."""
+        files, released, refused = self.files + other.files, self.released + other.released, self.refused + other.refused
+        return Released(self.table, files, released, refused, Counter(self.reasons) + Counter(other.reasons))
+
 
 def release(lake: SparkLake, source: str, paths: Sequence[str | Path], *, clock: datetime, user: str | None = None) -> list[Released]:
     """Read files again of which rows were refused; return what that brought, a table. Files of which none was are passed over."""
@@ -62,7 +70,7 @@ def release(lake: SparkLake, source: str, paths: Sequence[str | Path], *, clock:
         _forget(lake, feed, files)  # a release that was cut short left that undone
         refused = [one for one in files if entries[feed.table.name, one.sha256]["quarantined"]]
         if refused:
-            found.append(_again(lake, feed, refused, taking, entries))
+            found.append(reduce(add, [_again(lake, feed, part, taking, entries) for part in _apart(refused)]))
     return found
 
 
@@ -71,6 +79,17 @@ def _known(feed: Feed, taken: Sequence[Taken], entries: Mapping[tuple[str, str],
     mine = {one.sha256: one for one in taken if feed.takes(one.path.name)}
     rows = [(one, entries.get((feed.table.name, sha256))) for sha256, one in mine.items()]
     return [replace(one, name=row["file"]) for one, row in rows if row]
+
+
+def _apart(files: Sequence[Taken]) -> list[list[Taken]]:
+    """Divide files so that no two of one name are read at once: a table tells its rows' files by their names alone."""
+    parts: list[dict[str, Taken]] = []
+    for one in files:
+        part = next((part for part in parts if one.name not in part), None)
+        if part is None:
+            parts.append(part := {})
+        part[one.name] = one
+    return [list(part.values()) for part in parts]
 
 
 def _again(

@@ -165,6 +165,21 @@ def test_another_file_of_the_same_name_keeps_what_was_refused_of_it(
     assert refused(lake) == {"null_time": 1}
 
 
+def test_two_files_of_one_name_are_released_together_and_each_is_counted_for_itself(
+    lake: SparkLake, feed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = put(tmp_path / "other", {"plays-1.jsonl": plays(2_000, {"device": "fridge"}, {"started_at": None})})
+    strict(monkeypatch, STRICT)
+    ingest(lake, "native", [other], clock=CLOCK)
+    monkeypatch.setitem(SOURCES, "native", NATIVE)
+    (done,) = release(lake, "native", [feed, other], clock=LATER)
+    assert (done.files, done.released, done.refused, done.reasons) == (2, 3, 2, {"null_time": 2})
+    rows = [row for row in lake.arrow.read(FILES).to_pylist() if row["file"] == "plays-1.jsonl"]
+    assert sorted((row["rows_in"], row["kept"], row["quarantined"]) for row in rows) == [(62, 61, 1), (63, 62, 1)]
+    assert sum(row["kept"] for row in lake.arrow.read(FILES).to_pylist()) == len(content(lake))
+    assert refused(lake) == {"null_time": 2}
+
+
 def test_the_ledger_takes_the_newest_word_of_the_commits(lake: SparkLake, feed: Path) -> None:
     release(lake, "native", [feed], clock=LATER)
     wanted = counts(lake)
