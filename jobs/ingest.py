@@ -210,7 +210,8 @@ def _add(lake: SparkLake, rows: list[dict[str, Any]]) -> int:
         return 0
     lake.arrow.create(LISTENERS)
     dates = tuple(sorted({row["date"] for row in new.values()}))
-    batch = Batch(LISTENERS, dates, fingerprint([LISTENERS.name, *sorted(new)]), {}, lake.arrow.version(LISTENERS) or 0)
+    run, files = fingerprint([LISTENERS.name, *sorted(new)]), tuple(sorted({row["file"] for row in new.values()}))
+    batch = Batch(LISTENERS, dates, run, {}, lake.arrow.version(LISTENERS) or 0, files)
     frame = lake.spark.createDataFrame(pa.Table.from_pylist(list(new.values()), arrow_schema(LISTENERS)))
     return publish(lake, frame, batch, replace=()).rows
 

@@ -127,7 +127,8 @@ def take(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Taking, be
             return Intake(table.name, run, counts, {}, ())
         when = taking.clock.isoformat()
         known = {f"{FILE}{one.sha256}": json.dumps([taking.source, one.name, *astuple(counts[one.name]), when]) for one in files}
-        batch = Batch(table, staging.dates if table.dated else None, run, known, base, sum(one.kept for one in before.values()))
+        dates, names = staging.dates if table.dated else None, tuple(one.name for one in files)
+        batch = Batch(table, dates, run, known, base, names, sum(one.kept for one in before.values()))
         done = finish(lake, batch, staging.folder, replace=())
     except BaseException:
         lake.arrow.discard(table, staging.folder)

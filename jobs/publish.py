@@ -45,6 +45,7 @@ class Batch:
     run: str
     published: Mapping[str, str]
     base: int
+    files: tuple[str, ...] = ()  # names of those it was read from, if it was
     beside: int = 0  # rows that came by the same files before, and lie in the table: refused ones are a share of these too
 
     @property
@@ -150,6 +151,7 @@ def record(arrow: ArrowLake, batch: Batch, verdict: Verdict) -> None:
             "target": batch.table.name,
             "run": batch.run,
             "dates": batch.span,
+            "files": list(batch.files),
             "rule": check.rule,
             "suite": suite,
             "success": check.success,

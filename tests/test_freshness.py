@@ -29,7 +29,7 @@ from jobs.lake.commit import Note
 from jobs.lake.schema import arrow_schema
 from targeting.__main__ import main
 from targeting.command import notice
-from targeting.command.freshness import HELD, LATE, NEVER, NONE, due, judge, judged
+from targeting.command.freshness import HELD, LATE, NEVER, NONE, due, held_back, judge, judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,8 +77,9 @@ def publish(lake: ArrowLake, *days: date, tables: list[Table] | None = None) -> 
         lake.overwrite(table, frame, days, Note("run", {day.isoformat(): "mark" for day in days}))
 
 
-def hold_back(lake: ArrowLake, table: Table, dates: str, rule: str, *, hour: int = 1, success: bool = False) -> None:
-    row = one(VERDICTS, target=table.name, run=f"{dates}-{hour}", dates=dates, rule=rule, success=success, audited_at=at(D, hour))
+def hold_back(lake: ArrowLake, table: Table, dates: str, rule: str, *files: str, hour: int = 1, success: bool = False) -> None:
+    told = {"dates": dates, "files": files or None, "rule": rule, "success": success}
+    row = one(VERDICTS, target=table.name, run=f"{dates}-{hour}", audited_at=at(D, hour), **told)
     lake.append(VERDICTS, pa.Table.from_pylist([row], arrow_schema(VERDICTS)), Note("x"))
 
 
@@ -204,6 +205,25 @@ def test_a_batch_that_was_mended_by_a_later_one_is_held_back_no_more(lake: Arrow
     hold_back(lake, LISTENS, str(D), "hour_of_day", hour=1)
     hold_back(lake, LISTENS, str(D), "hour_of_day", hour=2, success=True)
     assert by_table(lake, at(D + DAY, 8))["silver.listens"].state == LATE
+
+
+def test_an_intake_is_mended_by_its_own_files_whatever_dates_they_turn_out_to_have(lake: ArrowLake) -> None:
+    hold_back(lake, PLAYS, str(D), "rejected_share", "a.jsonl", "b.jsonl", hour=1)
+    hold_back(lake, PLAYS, str(D), "rejected_share", "c.jsonl", hour=2, success=True)
+    hold_back(lake, LISTENS, f"{D - DAY}..{D}", "rejected_share", "a.jsonl", hour=2, success=True)
+    hold_back(lake, PLAYS, f"{D - DAY}..{D}", "rejected_share", "a.jsonl", hour=3, success=True)
+    (found,) = held_back(lake)
+    assert (found["table"], found["dates"]) == (PLAYS.name, str(D)), "files of the same date, and one of two, mend nothing"
+    hold_back(lake, PLAYS, f"{D - 2 * DAY}..{D - DAY}", "rejected_share", "b.jsonl", "d.jsonl", hour=4, success=True)
+    assert held_back(lake) == []
+
+
+def test_a_job_is_mended_by_batches_of_all_its_dates(lake: ArrowLake) -> None:
+    hold_back(lake, LISTENS, f"{D - DAY}..{D}", "rows", hour=1)
+    hold_back(lake, LISTENS, f"{D - 3 * DAY}..{D - DAY}", "rows", hour=2, success=True)
+    assert len(held_back(lake)) == 1
+    hold_back(lake, LISTENS, f"{D}..{D + DAY}", "rows", hour=3, success=True)
+    assert held_back(lake) == []
 
 
 def test_a_date_published_before_its_new_version_was_held_back_is_fresh(lake: ArrowLake) -> None:

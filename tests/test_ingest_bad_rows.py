@@ -18,6 +18,7 @@ from jobs.ingest import Report, ingest, main
 from jobs.lake.commit import Note
 from jobs.sources import SOURCES
 from jobs.sources.parsing import PAYLOAD
+from targeting.command.freshness import held_back
 from validation.verdict import HeldBack
 
 if TYPE_CHECKING:
@@ -268,10 +269,13 @@ def test_too_many_bad_rows_hold_the_batch_back_and_leave_nothing_half_written(
     kept = [(row["reason"], row["file"], row["position"]) for row in lake.arrow.read(QUARANTINE).to_pylist()]
     assert kept == [("missing_action", "feedback-1.jsonl", 18)], "what is to be mended is told"
     assert lake.arrow.staged_files(FEEDBACK, ".") == []
+    assert [(row["table"], row["rule"]) for row in held_back(lake.arrow)] == [(FEEDBACK.name, "rejected_share")]
 
-    put(tmp_path / "second", {"feedback-1.jsonl": lines(*rows, feedback(19), feedback(18, action=None))})  # 1 of 20 is not
+    before = feedback(19, at=(HOUR - timedelta(days=1)).isoformat())
+    put(tmp_path / "second", {"feedback-1.jsonl": lines(*rows, before, feedback(18, action=None))})  # 1 of 20 is not
     report = ingest(lake, "native", [tmp_path / "second"], clock=CLOCK)
     assert (report.kept, report.intakes[0].reasons) == (19, {"missing_action": 1})
+    assert held_back(lake.arrow) == []
 
 
 def test_a_line_that_cannot_be_read_counts_once_though_two_feeds_share_the_file(lake: SparkLake, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ VERDICTS = Table(
         Column("target", "string", "audited table", required=True),
         Column("run", "string", "fingerprint of the audited batch", required=True),
         Column("dates", "string", "range audited, first..last, or 'all'", required=True),
+        Column("files", "array<string>", "names of the files (no folders) that the batch was read from, where it came from files"),
         Column("rule", "string", "name of the rule or expectation", required=True),
         Column("suite", "string", "version of the suite: a hash of what the table declared then"),
         Column("success", "boolean", "whether the batch kept it", required=True),

@@ -76,13 +76,15 @@ def judge(lake: ArrowLake, now: datetime) -> list[Freshness]:
 
 
 def held_back(lake: ArrowLake) -> list[dict[str, object]]:
-    """Return failed checks of batches that no later batch of the same dates replaced."""
+    """Return failed checks of batches that no later ones replaced: those of all their files, or, made by a job, of all their dates."""
     rows = sorted(lake.read(VERDICTS).to_pylist(), key=lambda row: row["audited_at"])
-    newest = {(row["target"], row["dates"]): row["run"] for row in rows}
+    batches = {(row["target"], row["run"]): row for row in rows}
+    newest = {(target, part): run for (target, run), row in batches.items() for part in (*(row["files"] or ()), *_parts(row["dates"]))}
+    standing = {key for key, row in batches.items() if any(newest[key[0], part] == key[1] for part in row["files"] or _parts(row["dates"]))}
     return [
         {"table": row["target"], **{name: row[name] for name in ("dates", "rule", "observed", "expected", "failed_rows", "audited_at")}}
         for row in rows
-        if not row["success"] and newest[row["target"], row["dates"]] == row["run"]
+        if not row["success"] and (row["target"], row["run"]) in standing
     ]
 
 
@@ -167,6 +169,10 @@ def _span(dates: str) -> list[date]:
     first, _, last = dates.partition("..")
     start, end = _date(first), _date(last or first)
     return [start + n * DAY for n in range((end - start).days + 1)] if start and end else []
+
+
+def _parts(dates: str) -> list[str]:
+    return [str(day) for day in _span(dates)] or [dates]
 
 
 def _date(text: str) -> date | None:
