@@ -21,8 +21,9 @@ from pyspark.sql import functions as F
 from jobs.fingerprint import fingerprint
 from jobs.lake.files import partition_values
 from jobs.publish import EXTRA, OK, REFUSED, Batch, finish, laned, reason_of, staged_counts
+from jobs.repeats import hashed, held, repeated
 from jobs.sources.files import packed
-from jobs.sources.parsing import Taking, keys, parse
+from jobs.sources.parsing import Taking, parse
 from jobs.sources.reading import DDL, batches
 from jobs.sources.records import UNREAD
 from validation.verdict import OvertoneError, WrongUse
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
     from jobs.lake.spark import SparkLake
     from jobs.sources.files import Taken
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 SUSPECT = "suspect"
 FILE = "file:"  # and its hash: the key under which a commit names a file that it took in
-BROADCAST = 2_000_000  # keys that a worker holds in memory without trouble
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def take(lake: SparkLake, feed: Feed, files: Sequence[Taken], taking: Taking, be
     try:
         with _as_listed(lake, files) as first, _as_listed(lake, files) as records:
             rows = parse(records, feed, taking).observe(seen, F.count(F.lit(1)).alias("n"))
-            lake.stage(table, _marked(rows, feed, _repeated(lake, feed, first, taking)), staging.folder, by=("lane",))
+            lake.stage(table, _marked(rows, feed, repeated(lake, feed, first, taking)), staging.folder, by=("lane",))
         counts = _counts(staging, files, _resolve(staging))
         total = sum(counts.values(), Count())
         _account(table, total, seen.get["n"])
@@ -166,36 +166,12 @@ def read(lake: SparkLake, files: Sequence[Taken]) -> DataFrame:
     return lake.spark.range(0, len(given), 1, len(given)).mapInArrow(cut, DDL)
 
 
-def _repeated(lake: SparkLake, feed: Feed, records: DataFrame, taking: Taking) -> DataFrame:
-    """Return hashes of the keys that occur more than once in the files, or are in the table already.
-
-    Two keys may share a hash: theirs are looked at again like the others, by the keys themselves.
-    """
-    table = feed.table
-    found = keys(records, feed, taking).select("date", _hash(table), F.lit(1).alias("new"))
-    held = lake.arrow.files(table)
-    if held:
-        found = found.persist(StorageLevel.DISK_ONLY)
-        dates = [row["date"] for row in found.select("date").where("date IS NOT NULL").distinct().collect()] if table.dated else None
-        known = lake.read(table, dates).select(F.lit(None).cast("date").alias("date"), _hash(table), F.lit(0).alias("new"))
-    every = found.unionByName(known) if held else found
-    counted = every.groupBy("hash").agg(F.count("*").alias("n"), F.max("new").alias("new"))
-    repeated = counted.where("n > 1 AND new = 1").select("hash").persist(StorageLevel.DISK_ONLY)
-    few = repeated.count() <= BROADCAST
-    found.unpersist()
-    return F.broadcast(repeated) if few else repeated
-
-
-def _hash(table: Table) -> Column:
-    return F.xxhash64(*(F.col(name).cast(table.by_name[name].dtype) for name in table.key)).alias("hash")
-
-
-def _marked(rows: DataFrame, feed: Feed, repeated: DataFrame) -> DataFrame:
+def _marked(rows: DataFrame, feed: Feed, again: DataFrame) -> DataFrame:
     """Say of every row why it is refused, or that it is good, or good with a key that occurs again."""
     table = feed.table
     own = [F.col(column.name).cast(column.dtype).alias(column.name) for column in table.columns]
-    typed = rows.select(*own, "payload", F.coalesce("reason", reason_of(table)).alias("refused_for"), _hash(table))
-    joined = typed.join(repeated.select("hash", F.lit(True).alias("again")), "hash", "left")  # noqa: FBT003
+    typed = rows.select(*own, "payload", F.coalesce("reason", reason_of(table)).alias("refused_for"), hashed(table))
+    joined = typed.join(again.select("hash", F.lit(True).alias("again")), "hash", "left")  # noqa: FBT003
     shown = F.when(F.col("refused_for").isNotNull(), F.coalesce("payload", F.to_json(F.struct(*table.plain_columns))))
     lane = F.when(F.col("refused_for").isNotNull(), REFUSED).when(F.col("again"), SUSPECT).otherwise(OK)
     whole = joined.select(*table.names, "refused_for", shown.alias("refused_row"), "again")
@@ -217,10 +193,8 @@ def _resolve(staging: Staging) -> dict[str, int]:
     ]
     best = suspects.select(*voted, F.row_number().over(same.orderBy(*first)).alias("nth")).where("nth = 1").drop("nth")
     if lake.arrow.files(table):
-        key, asked = [*table.key], suspects.select(*table.key).distinct()
-        # The few go to the table, not the table to the few; of all its dates, since an event may come again with another.
-        held = lake.read(table).select(*key).join(F.broadcast(asked) if number <= BROADCAST else asked, key, "left_semi")
-        best = best.join(held, key, "left_anti").select(*table.names)
+        known = held(lake, staging.feed, suspects, table.key, number)
+        best = best.join(known, [*table.key], "left_anti").select(*table.names)
     best = best.persist(StorageLevel.DISK_ONLY)
     lake.stage(table, best, f"{staging.folder}/lane={OK}")
     before, after = (_by_file(frame) for frame in (suspects, best))

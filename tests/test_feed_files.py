@@ -187,22 +187,6 @@ def test_files_of_one_name_in_two_folders_are_taken_in_whatever_the_source_goes_
     assert not ingest(lake, "catalogue", [tmp_path / "feed"], clock=CLOCK).changed
 
 
-def test_an_event_that_is_sent_again_with_another_date_is_one_event(lake: SparkLake, tmp_path: Path) -> None:
-    """Beside another event of its old date: the first word stands."""
-
-    def play(number: int, day: int, hour: int) -> dict[str, object]:
-        moment = f"2026-11-0{day}T{hour:02}:59:00Z"
-        who = {"play_id": f"p{number}", "listener": ANNA, "track": f"t{number}", "artist": "Band", "title": f"Song {number}"}
-        return {**who, "kind": "track", "started_at": moment, "sent_at": moment, "ms_played": 60_000}
-
-    put(tmp_path / "one", {"plays-1.jsonl": lines(play(777, 1, 23), play(1, 1, 8))})
-    put(tmp_path / "two", {"plays-2.jsonl": lines(play(777, 2, 0), play(2, 1, 9))})
-    for place in ("one", "two"):
-        ingest(lake, "native", [tmp_path / place], clock=CLOCK)
-    rows = lake.arrow.read(PLAYS).to_pylist()
-    assert sorted((row["native_key"], row["date"].day) for row in rows) == [("t1", 1), ("t2", 1), ("t777", 1)]
-
-
 def rewritten(path: Path) -> None:
     """Change the content, neither the size nor the times."""
     was = path.stat()

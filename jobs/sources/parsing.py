@@ -78,6 +78,16 @@ def keys(records: DataFrame, feed: Feed, taking: Taking) -> DataFrame:
     return known.select("*", *(column.alias(name) for name, column in stamps.items())).select("date", *feed.table.key)
 
 
+def tells_date(feed: Feed) -> bool:
+    """Say whether the moment of an event is made of its key alone: then none comes again with another date."""
+    if "event_ts" in feed.table.key:
+        return True
+    rest = feed.columns["event_ts"]
+    for part in sorted(feed.key, key=len, reverse=True):
+        rest = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", "", rest)
+    return not any(re.search(rf"\b{one.name}\b", rest) for one in _fields(feed))
+
+
 def _identified(frame: DataFrame, taking: Taking) -> DataFrame:
     """Replace the raw id by its pseudonym; rows that name nobody are the given user's."""
     known = with_pseudonym(frame, taking.key, taking.source)
