@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
+import random
+import re
+import subprocess
+import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.sources.chunks import FOLD, HARMLESS
-from jobs.sources.reading import ROWS, batches
+from jobs.sources.chunks import CHUNK, FOLD, HARMLESS
+from jobs.sources.columnar import ROWS
+from jobs.sources.reading import batches
 from jobs.sources.records import LIMIT, UNREAD
 from jobs.sources.source import Form
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LINES = Form("*", "lines")
 ARRAY = Form("*", "elements", marks=('"id"',), inside="payload")
 CSV = Form("*", "csv", marks=("id", "title"))
 TSV = Form("*", "tsv", names=("id", "title", "year"))
+PARQUET = Form("*", "parquet")
 TIME = 20  # seconds of computing: ten times what any of these takes, and a thousandth of what they took by the square
 GOOD = b'{"id": 1}'
 SLOW = {
@@ -90,6 +94,78 @@ def test_a_parquet_file_of_more_rows_than_bytes_is_refused(tmp_path: Path) -> No
     pq.write_table(pa.table({"listened_at": pa.nulls(2 * ROWS, pa.int64())}), tmp_path / "x")
     found = cut(tmp_path / "y", Form("*", "parquet"), (tmp_path / "x").read_bytes())
     assert found == [(0, "", f"{2 * ROWS}_rows_of_at_most_one_a_byte")]
+
+
+def test_a_parquet_file_of_more_values_than_bytes_is_refused(tmp_path: Path) -> None:
+    many = pa.ListArray.from_arrays(pa.array([0, 2 * ROWS], pa.int32()), pa.nulls(2 * ROWS, pa.int64()))
+    pq.write_table(pa.table({"listened_at": many}), tmp_path / "x")
+    found = cut(tmp_path / "y", PARQUET, (tmp_path / "x").read_bytes())
+    assert found == [(0, "", f"{2 * ROWS}_values_of_at_most_one_a_byte")]
+
+
+LONG, FEW, PARTS = "x" * 340_000, 100, 100  # a value of this length in so many rows of so many row groups: 3.4 GB
+MANY = pa.DictionaryArray.from_arrays(pa.array([0] * FEW, pa.int32()), [LONG])
+BOMBS = {
+    "one value by its number": (pa.table({"title": MANY.take(pa.array([0] * FEW * PARTS))}), 1, {}),
+    "one value by its number, anew in every row group": (pa.table({"title": MANY}), PARTS, {}),
+    "values told by what they share": (
+        pa.table({"title": [LONG] * FEW}),
+        PARTS,
+        {"use_dictionary": False, "column_encoding": {"title": "DELTA_BYTE_ARRAY"}},
+    ),
+    "values of a fixed length": (pa.table({"title": pa.array([LONG.encode()] * FEW, pa.binary(len(LONG)))}), PARTS, {}),
+    "values within values": (pa.table({"a": [{"titles": [LONG] * FEW}, {"titles": []}]}), PARTS, {}),
+    "one value of a gigabyte": (pa.table({"title": ["y" * (300 << 20)]}), 1, {"use_dictionary": False}),
+}
+PEAK = """
+import sys
+from pathlib import Path
+from jobs.sources.reading import batches
+from jobs.sources.source import Form
+for batch in batches(sys.argv[1], "x", Form("*", "parquet"), sys.argv[2]):
+    damage = batch.column("damage").to_pylist()[-1]
+peak = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print(damage, int(peak) // 1024)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a program's peak")
+@pytest.mark.parametrize("what", BOMBS)
+def test_a_parquet_file_that_unpacks_beyond_what_any_feed_does_is_refused_before_it_fills_memory(what: str, tmp_path: Path) -> None:
+    table, parts, how = BOMBS[what]
+    with pq.ParquetWriter(tmp_path / "x", table.schema, compression="zstd", store_schema=False, **how) as writer:
+        for _ in range(parts):
+            writer.write_table(table)
+    content = (tmp_path / "x").read_bytes()
+    assert len(content) < 1 << 18
+    words = [sys.executable, "-c", PEAK, tmp_path / "x", hashlib.sha256(content).hexdigest()]
+    told = subprocess.run(words, capture_output=True, text=True, check=True)
+    damage, peak = told.stdout.split()
+    assert re.fullmatch(rf"unpacks_[0-9]+_fold_of_at_most_{FOLD}", damage)
+    assert int(peak) < 450, "MiB, of which Python and Arrow take 150"
+
+
+@pytest.mark.parametrize("encoding", ["", "PLAIN", "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+def test_however_the_texts_of_a_parquet_file_are_written_they_are_read(encoding: str, tmp_path: Path) -> None:
+    how = {"column_encoding": {"title": encoding, "names.list.element": encoding}} if encoding else {"dictionary_pagesize_limit": 1_000}
+    rows = [{"title": None if n % 7 == 0 else f"Song {n}", "names": [f"Band {n % 90}"] * (n % 4), "at": {"n": n}} for n in range(3_000)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x", row_group_size=700, use_dictionary=not encoding, **how)
+    found = cut(tmp_path / "y", PARQUET, (tmp_path / "x").read_bytes())
+    assert [(json.loads(line), damage) for _, line, damage in found] == [(row, None) for row in rows]
+    assert [position for position, _, _ in found] == list(range(3_000))
+
+
+def test_rows_of_a_parquet_file_that_are_large_come_a_few_at_a_time_and_one_that_is_too_large_alone(tmp_path: Path) -> None:
+    noise = random.Random(1).randbytes(3 << 20).hex()
+    texts = [noise[:1_000_000], "a", noise[: 2 * LIMIT], noise + noise, "b"]
+    pq.write_table(pa.table({"title": texts}), tmp_path / "x", compression="none")
+    found = cut(tmp_path / "y", PARQUET, (tmp_path / "x").read_bytes())
+    assert [(n, damage) for n, _, damage in found] == [(0, None), (1, None), (2, "oversized_row"), (3, "oversized_row"), (4, None)]
+    pq.write_table(pa.table({"title": [noise[:1_000_000]] * 20 + ["a"]}), tmp_path / "x", compression="none")
+    content = (tmp_path / "x").read_bytes()
+    sizes = [batch.nbytes for batch in batches(str(tmp_path / "x"), "x", PARQUET, hashlib.sha256(content).hexdigest())]
+    assert len(sizes) > 1
+    assert max(sizes) < CHUNK + 2 * LIMIT
 
 
 @pytest.mark.parametrize("form", [LINES, ARRAY, CSV, TSV, Form("*", "parquet")], ids=lambda form: form.kind)

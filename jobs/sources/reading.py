@@ -5,16 +5,14 @@ Runs on Spark's workers. Text is split in whole chunks; a damaged line costs tha
 
 from __future__ import annotations
 
-import json
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from jobs.sources.chunks import FOLD, blocks, overblown
+from jobs.sources.chunks import CHUNK, FOLD, blocks, overblown
+from jobs.sources.columnar import parquet
 from jobs.sources.delimited import comma_separated, tab_separated
 from jobs.sources.documents import elements
 from jobs.sources.opening import opened
@@ -28,10 +26,7 @@ if TYPE_CHECKING:
 
 SCHEMA = pa.schema([("file", pa.string()), ("position", pa.int64()), ("line", pa.string()), ("damage", pa.string())])
 DDL = "file STRING, position BIGINT, line STRING, damage STRING"
-BATCH = 10_000  # records a batch
-# Dates that no calendar has, zones that nobody knows, text that is none, values within values without end.
-BAD = (pa.ArrowException, ValueError, ArithmeticError, LookupError, RecursionError)
-ROWS = 1_000_000  # of a Parquet file up to which their number does not matter; above it each takes a byte at least
+BATCH = 10_000  # records a batch, and as many characters as a chunk has bytes
 
 
 def batches(path: str, name: str, form: Form, sha256: str) -> Iterator[pa.RecordBatch]:
@@ -57,8 +52,15 @@ def _records(file: Opened, name: str, form: Form) -> Iterator[pa.RecordBatch]:
     if form.kind == "lines":
         yield from _lines(file, name)
         return
-    records = {"elements": elements, "csv": comma_separated, "tsv": tab_separated, "parquet": _parquet}[form.kind](file, form)
-    while kept := list(islice(records, BATCH)):
+    records = {"elements": elements, "csv": comma_separated, "tsv": tab_separated, "parquet": parquet}[form.kind](file, form)
+    kept, size = [], 0
+    for record in records:
+        kept.append(record)
+        size += len(record[1])
+        if len(kept) == BATCH or size > CHUNK:
+            yield _batch(name, kept)
+            kept, size = [], 0
+    if kept:
         yield _batch(name, kept)
 
 
@@ -102,42 +104,6 @@ def _glued(lines: pa.StringArray) -> pa.Array:
     for n in np.flatnonzero(~usual.to_numpy(zero_copy_only=False)):
         damage[n] = None if alone(lines[n].as_py()) else "broken_json"
     return pa.array(damage, pa.string())
-
-
-def _parquet(file: Opened, form: Form) -> Iterator[Record]:  # noqa: ARG001
-    position = 0
-    try:
-        with pq.ParquetFile(file.file) as rows:
-            if rows.metadata.num_rows > max(ROWS, file.size):
-                yield 0, "", f"{rows.metadata.num_rows}_rows_of_at_most_one_a_byte"
-                return
-            for batch in rows.iter_batches(batch_size=BATCH):
-                yield from _rows(batch, position)
-                position += batch.num_rows
-    except (pa.ArrowException, OSError, ValueError):
-        yield position, "", "broken_file"
-    finally:
-        file.file.seek(0)  # Parquet is read from its end: what was read is hashed once more
-
-
-def _rows(batch: pa.RecordBatch, position: int) -> Iterator[Record]:
-    """Yield the rows of a batch; where one of them is no row that Python can hold, one by one."""
-    try:
-        yield from [_row(position + n, row) for n, row in enumerate(batch.to_pylist())]
-    except BAD as error:
-        if batch.num_rows == 1:
-            yield position, "", "invalid_utf8" if isinstance(error, UnicodeDecodeError) else "broken_row"
-            return
-        for n in range(batch.num_rows):
-            yield from _rows(batch.slice(n, 1), position + n)
-
-
-def _row(position: int, row: dict[str, Any]) -> Record:
-    return judged(position, json.dumps(row, default=_plain, ensure_ascii=False).encode())
-
-
-def _plain(value: Any) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _batch(name: str, records: list[Record]) -> pa.RecordBatch:
