@@ -115,7 +115,8 @@ BOMBS = {
     ),
     "values of a fixed length": (pa.table({"title": pa.array([LONG.encode()] * FEW, pa.binary(len(LONG)))}), PARTS, {}),
     "values within values": (pa.table({"a": [{"titles": [LONG] * FEW}, {"titles": []}]}), PARTS, {}),
-    "one value of a gigabyte": (pa.table({"title": ["y" * (300 << 20)]}), 1, {"use_dictionary": False}),
+    "a good row before the others": (pa.table({"title": pa.chunked_array([pa.array(["Song"]).dictionary_encode(), MANY])}), PARTS, {}),
+    "one value that is long": (pa.table({"title": ["y" * (300 << 20)]}), 1, {"use_dictionary": False}),
 }
 PEAK = """
 import sys
@@ -123,7 +124,7 @@ from pathlib import Path
 from jobs.sources.reading import batches
 from jobs.sources.source import Form
 for batch in batches(sys.argv[1], "x", Form("*", "parquet"), sys.argv[2]):
-    damage = batch.column("damage").to_pylist()[-1]
+    (damage,) = batch.column("damage").to_pylist()
 peak = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 print(damage, int(peak) // 1024)
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import chain
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -30,29 +30,41 @@ ROWS = 1_000_000  # of a file, or values of a column, up to which their number d
 
 
 def parquet(file: Opened, form: Form) -> Iterator[Record]:  # noqa: ARG001
-    """Yield the rows of a Parquet file; one that unpacks to more than any feed does is refused, or read no further."""
-    position, unpacked = 0, 0
+    """Yield the rows of a Parquet file; one that unpacks to more than any feed does is refused whole, before anything is unpacked."""
+    position = 0
     try:
         with pq.ParquetFile(file.file) as whole:
-            why, texts, rows = _overblown(whole.metadata, file.size), _texts(whole.metadata), _at_once(whole.metadata)
-        if why:
-            yield 0, "", why
-            return
-        file.file.seek(0)
+            why, texts = _overblown(whole.metadata, file.size), _texts(whole.metadata)
         # Texts come as the dictionaries that they are written as: what they unpack to is known before it is.
         with pq.ParquetFile(file.file, read_dictionary=texts) as whole:
-            groups = range(whole.num_row_groups)  # one by one: dictionaries within values are not put together
-            for batch in chain.from_iterable(whole.iter_batches(batch_size=rows, row_groups=[one]) for one in groups):
-                unpacked += _size(batch)
-                if why := _folded(unpacked, file.size):
-                    yield position, "", why
-                    return
+            if why := why or _folded(_size_of(whole, file.size), file.size):
+                yield 0, "", why
+                return
+            for batch in _read(whole):
                 yield from _rows(batch, position)
                 position += batch.num_rows
     except (pa.ArrowException, OSError, ValueError):
         yield position, "", "broken_file"
     finally:
         file.file.seek(0)  # Parquet is read from its end: what was read is hashed once more
+
+
+def _read(whole: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """Read row group by row group: dictionaries within values are not put together."""
+    rows = _at_once(whole.metadata)
+    for group in range(whole.num_row_groups):
+        yield from whole.iter_batches(batch_size=rows, row_groups=[group])
+
+
+def _size_of(whole: pq.ParquetFile, size: int) -> int:
+    """Return the bytes that a file of this size unpacks to, as far as it can be read and until they are too many."""
+    unpacked = 0
+    with suppress(pa.ArrowException, OSError, ValueError):  # said where it is read for its rows
+        for batch in _read(whole):
+            unpacked += _size(batch)
+            if _folded(unpacked, size):
+                break
+    return unpacked
 
 
 def _overblown(told: pq.FileMetaData, size: int) -> str | None:
