@@ -28,7 +28,10 @@ TUNED = {
     "spark.shuffle.compress": "false",
     "spark.rdd.compress": "false",
     "spark.databricks.delta.writeChecksumFile.enabled": "false",
-    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
+    # Tests are many small queries: compiling one costs more than running it as it stands. The demo and the clusters' jobs compile.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC",
 }
 
 

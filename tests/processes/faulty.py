@@ -43,7 +43,7 @@ def fault(task: int, marks: Path) -> None:
     if task == DIES:
         os.kill(executor().pid, signal.SIGKILL)
     if task == LINGERS:
-        time.sleep(30)
+        time.sleep(15)
 
 
 def frame(lake: SparkLake, marks: Path) -> Any:

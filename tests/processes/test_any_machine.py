@@ -36,6 +36,7 @@ KEY = bytes(range(32))
 # What names a run, or the moment or the machine it ran on.
 OF_THE_RUN = {"run", "refused_at", "audited_at", "dates"}
 NEVER_READ = ("JAVA_HOME", "SPARK_HOME", "SPARK_CONF_DIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONUTF8", "PYTHONIOENCODING", "LANG")
+BRIEF = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"  # of no use to a Java that lives for a minute: the second compiler
 STRANGE = {"LC_ALL": "C", "TZ": "Pacific/Apia"}
 NO_NETWORK = ("Temporary failure in name resolution", "dns error", "NewConnectionError", "Failed to fetch", "could not fetch")
 IN_THE_BOX = """
@@ -44,7 +45,7 @@ ip link set lo up
 mount --bind "$CHECKOUT" "$CHECKOUT"
 mount -o remount,ro,bind "$CHECKOUT"
 cd "$CHECKOUT"
-exec $AS_NOBODY env -i HOME=/nonexistent PATH="$CHECKOUT/.venv/bin:$TOOLS" LC_ALL=C TZ=Pacific/Apia sh -c '
+exec $AS_NOBODY env -i JDK_JAVA_OPTIONS="$BRIEF" HOME=/nonexistent PATH="$CHECKOUT/.venv/bin:$TOOLS" LC_ALL=C TZ=Pacific/Apia sh -c '
   out=$1
   touch here 2>/dev/null && echo "the checkout can be written" && exit 9
   infra/setup.sh
@@ -87,7 +88,15 @@ def box(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         for path in (out, out / "lake.key"):
             os.chown(path, *((NOBODY, NOBODY) if os.geteuid() == 0 else (-1, -1)))
         before = contents(checkout)
-        words = {"CHECKOUT": checkout, "OUT": out, "TOOLS": tools, "AS_NOBODY": as_nobody(), "LISTENERS": LISTENERS, "DAYS": DAYS}
+        words = {
+            "CHECKOUT": checkout,
+            "OUT": out,
+            "TOOLS": tools,
+            "BRIEF": BRIEF,
+            "AS_NOBODY": as_nobody(),
+            "LISTENERS": LISTENERS,
+            "DAYS": DAYS,
+        }
         environment = os.environ | {name: str(value) for name, value in words.items()}
         with subprocess.Popen(
             [*enter, "sh", "-c", IN_THE_BOX], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"

@@ -36,12 +36,15 @@ import every_job
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 ROOT = Path(__file__).parent.parent.parent
 # In the past, since the command line takes in by today's clock.
-WORLD = World(seed=5, listeners=40, days=3, first=date(2025, 3, 1), tracks=400, per_file=250)
+WORLD = World(seed=5, listeners=40, days=4, first=date(2025, 3, 1), tracks=400, per_file=250)
 RANGE = ("--from", str(WORLD.first), "--to", str(WORLD.last))
 # What names a run or the moment it ran differs between two runs that say the same.
 OF_THE_RUN = {"run", "refused_at", "audited_at", "dates", "ingested_at", "taken_at"}
 SMALL = ("--conf", "spark.executor.memory=512m", "--conf", "spark.executor.cores=1", "--conf", "spark.driver.memory=1g")
-SMALL += ("--conf", "spark.sql.shuffle.partitions=4", "--conf", "spark.default.parallelism=4")
+SMALL += ("--conf", "spark.sql.shuffle.partitions=2", "--conf", "spark.default.parallelism=2")
+# Of no use to who lives for a minute: the second compiler, collectors with threads of their own.
+BRIEF = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
+SMALL += ("--conf", f"spark.executor.extraJavaOptions={BRIEF}", "--conf", f"spark.driver.extraJavaOptions=-Duser.timezone=UTC {BRIEF}")
 PATIENCE = 240  # seconds
 
 
