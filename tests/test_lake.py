@@ -5,16 +5,19 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 from small_lake import filled
 
 from jobs.lake.address import Address, folder
 from jobs.lake.arrow import ArrowLake
 from jobs.lake.commit import Note
+from jobs.lake.committed import EVERY
 from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import SparkLake
 from validation.contract import Column, Purpose, Table
@@ -191,6 +194,40 @@ class StaleLake(ArrowLake):
 
     def _opened(self, table: Table) -> Any:
         return self.held if table else None
+
+
+def test_a_checkpoint_that_cannot_be_written_fails_no_commit(staged: SparkLake, tmp_path: Path) -> None:
+    """The commit stands by then: whoever took it for failed would delete the files that it made part of the table."""
+    lake = staged.arrow
+    while lake.version(PLAYS) < EVERY - 2:
+        lake.append(PLAYS, pa.Table.from_pylist([], arrow_schema(PLAYS)), Note("x"))
+    (tmp_path / "lake" / folder(PLAYS.name) / "_delta_log" / f"{EVERY - 1:020}.checkpoint.parquet/in the way").mkdir(parents=True)
+    before, base = lake.count(PLAYS), lake.version(PLAYS)
+    assert lake.adopt(PLAYS, "run-1", (), Note("r"), base) == base + 1
+    assert lake.count(PLAYS) > before
+    for _ in range(EVERY):
+        lake.append(PLAYS, pa.Table.from_pylist([], arrow_schema(PLAYS)), Note("x"))
+    checkpoints = (tmp_path / "lake" / folder(PLAYS.name) / "_delta_log").glob("*.checkpoint.parquet")
+    assert {int(path.name.split(".")[0]) for path in checkpoints if path.is_file()} == {2 * EVERY - 1}
+
+
+def test_what_was_adopted_is_never_discarded(staged: SparkLake) -> None:
+    """Whoever is interrupted right after the commit cleans up like one who was before it."""
+    lake = staged.arrow
+    lake.adopt(PLAYS, "run-1", (), Note("r"), lake.version(PLAYS) or 0)
+    before = lake.read(PLAYS).num_rows
+    lake.discard(PLAYS, "run-1")
+    assert lake.read(PLAYS).num_rows == before > 0
+
+
+def test_of_two_that_add_a_column_at_once_both_go_on(staged: SparkLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake, wider = staged.arrow, replace(PLAYS, columns=(*PLAYS.columns, Column("more", "bigint", "count")))
+    stale, fresh = [DeltaTable(lake.uri(PLAYS))], lake._open  # noqa: SLF001
+    ArrowLake(lake.address).create(wider)
+    monkeypatch.setattr(lake, "_open", lambda *args: stale.pop() if stale else fresh(*args))
+    lake.create(wider)
+    assert not stale
+    assert [field.name for field in DeltaTable(lake.uri(PLAYS)).schema().fields].count("more") == 1
 
 
 def test_file_statistics_hold_no_value_of_any_row(staged: SparkLake, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from jobs.lake.address import Address, folder
 from jobs.lake.commit import Commit, Note
-from jobs.lake.files import HIDDEN, add_action, covered, mark_of, partition_values, properties, remove_action
+from jobs.lake.committed import EVERY, HOOKS, checkpointed, first
+from jobs.lake.files import HIDDEN, add_action, covered, mark_of, partition_values, properties, quoted, remove_action
 from jobs.lake.schema import arrow_schema, conform
 from validation.verdict import Conflict, OvertoneError
 
@@ -30,7 +31,11 @@ Partition = Mapping[str, str]
 TRIES = 5  # of a commit, where only upkeep was ahead of it
 # Statistics of file contents would keep identifying values in the log after erasure. What is published for which date is read
 # from the commits, so the log outlives the rows.
-PROPERTIES = {"delta.dataSkippingNumIndexedCols": "0", "delta.checkpointInterval": "50", "delta.logRetentionDuration": "interval 4000 days"}
+PROPERTIES = {
+    "delta.dataSkippingNumIndexedCols": "0",
+    "delta.checkpointInterval": str(EVERY),
+    "delta.logRetentionDuration": "interval 4000 days",
+}
 
 
 class ArrowLake:
@@ -77,7 +82,7 @@ class ArrowLake:
 
     def replace(self, table: Table, frame: pa.Table, where: Partition, note: Note) -> int:
         """Replace the rows whose columns equal `where` in one commit; return the version."""
-        predicate = " AND ".join(f"{name} = '{_quoted(value)}'" for name, value in where.items())
+        predicate = " AND ".join(f"{name} = '{quoted(value)}'" for name, value in where.items())
         return self._commit(table, frame, note, mode="overwrite", predicate=predicate)
 
     def append(self, table: Table, frame: pa.Table, note: Note) -> int:
@@ -87,21 +92,20 @@ class ArrowLake:
     def delete(self, table: Table, where: str, note: Note) -> int:
         """Delete the rows for which an SQL predicate holds in one commit, if there are any; return the version."""
         opened = self._opened(table)
-        with _first(table):
-            opened.delete(where, commit_properties=properties(note))
-        return self._opened(table).version()
+        with first(table):
+            opened.delete(where, commit_properties=properties(note), **HOOKS)
+        return checkpointed(self._opened(table))
 
     def merge(self, table: Table, frame: pa.Table, note: Note) -> int:
         """Insert rows, or replace those of equal key, in one commit; return the version."""
         self.create(table)
         opened = self._opened(table)
         same = " AND ".join(f"old.{name} = new.{name}" for name in table.key)
-        merger = opened.merge(
-            conform(frame, arrow_schema(table)), same, source_alias="new", target_alias="old", commit_properties=properties(note)
-        )
-        with _first(table):
+        rows = conform(frame, arrow_schema(table))
+        merger = opened.merge(rows, same, "new", "old", commit_properties=properties(note), **HOOKS)
+        with first(table):
             merger.when_matched_update_all().when_not_matched_insert_all().execute()
-        return self._opened(table).version()
+        return checkpointed(self._opened(table))
 
     def history(self, table: Table, limit: int | None = None) -> list[Commit]:
         """Return commits, newest first."""
@@ -146,13 +150,18 @@ class ArrowLake:
     def create(self, table: Table) -> None:
         """Create the table empty unless it exists; columns declared since then are added to it, null in its old rows."""
         schema = Schema.from_arrow(arrow_schema(table))
-        opened = self._open(table)
-        if opened is None:
-            DeltaTable.create(self.uri(table), schema, mode="ignore", partition_by=list(table.partition), configuration=PROPERTIES)
-            return
-        known = {field.name for field in opened.schema().fields}
-        if added := [Field(field.name, field.type, nullable=True) for field in schema.fields if field.name not in known]:
-            opened.alter.add_columns(added)
+        for left in reversed(range(TRIES)):
+            opened = self._open(table)
+            if opened is None:
+                DeltaTable.create(self.uri(table), schema, mode="ignore", partition_by=list(table.partition), configuration=PROPERTIES)
+                return
+            known = {field.name for field in opened.schema().fields}
+            added = [Field(field.name, field.type, nullable=True) for field in schema.fields if field.name not in known]
+            if not added:
+                return
+            with suppress(CommitFailedError) if left else first(table):  # whoever was ahead may have added them
+                opened.alter.add_columns(added, **HOOKS)
+                return
 
     def adopt(self, table: Table, staged: str, replace: Collection[Partition] | None, note: Note, base: int) -> int:
         """Make staged Parquet files part of the table by one commit; return the version.
@@ -175,7 +184,7 @@ class ArrowLake:
             if not all(Commit.read(raw).note.upkeep for raw in since):
                 raise Conflict(f"{table.name}: version {opened.version()} was published while this run worked on version {base}; run again")
             removes = [remove_action(row, table, data_change=not note.upkeep) for row in self.log(table, opened.version()) if gone(row)]
-            with suppress(CommitFailedError) if left else _first(table):
+            with suppress(CommitFailedError) if left else first(table):
                 return self._exchange(table, opened, [*adds, *removes], note)
         raise Conflict(f"{table.name}: others published without a pause; run again")
 
@@ -184,8 +193,8 @@ class ArrowLake:
         turn = Transaction("overtone.publish", opened.version() + 1, int(time.time() * 1000))
         known = {"userMetadata": note.dumps()}
         told = CommitProperties(custom_metadata=known, app_transactions=[turn], max_commit_retries=0)
-        opened.create_write_transaction(actions, "append", opened.schema(), partition_by=list(table.partition), commit_properties=told)
-        return opened.version() + 1
+        opened.create_write_transaction(actions, "append", opened.schema(), [*table.partition], commit_properties=told, **HOOKS)
+        return checkpointed(self._opened(table))
 
     def staged_files(self, table: Table, staged: str) -> list[str]:
         """Return the Parquet files below a staged folder, relative to the table's folder, sorted.
@@ -203,8 +212,10 @@ class ArrowLake:
         return int(pq.read_metadata(f"{root}/{path}", filesystem=filesystem).num_rows)
 
     def discard(self, table: Table, staged: str) -> None:
-        """Delete a staged folder that will not be adopted."""
+        """Delete a staged folder that will not be adopted; one that a commit made part of the table stays, whatever went wrong after."""
         filesystem, root = pafs.FileSystem.from_uri(self.uri(table))
+        if any(row["path"].startswith(f"{staged}/") for row in self.log(table)):
+            return
         if filesystem.get_file_info(f"{root}/{staged}").type is pafs.FileType.Directory:
             filesystem.delete_dir(f"{root}/{staged}")
 
@@ -217,9 +228,9 @@ class ArrowLake:
     def _commit(self, table: Table, frame: pa.Table, note: Note, **how: Any) -> int:
         self.create(table)
         opened = self._opened(table)
-        with _first(table):
-            write_deltalake(opened, conform(frame, arrow_schema(table)), commit_properties=properties(note), **how)
-        return self._opened(table).version()
+        with first(table):
+            write_deltalake(opened, conform(frame, arrow_schema(table)), commit_properties=properties(note), **HOOKS, **how)
+        return checkpointed(self._opened(table))
 
     def _open(self, table: Table, version: int | None = None) -> DeltaTable | None:
         try:
@@ -235,16 +246,3 @@ class ArrowLake:
         if opened is None:
             raise OvertoneError(f"{table.name} does not exist in {self.address.uri}")
         return opened
-
-
-@contextmanager
-def _first(table: Table) -> Iterator[None]:
-    """Tell a writer whom another was ahead of."""
-    try:
-        yield
-    except CommitFailedError as error:
-        raise Conflict(f"{table.name}: another run published first ({error}); run again") from error
-
-
-def _quoted(value: str) -> str:
-    return value.replace("'", "''")

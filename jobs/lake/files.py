@@ -69,3 +69,8 @@ def properties(note: Note) -> CommitProperties:
 
 def _now() -> int:
     return int(time.time() * 1000)
+
+
+def quoted(value: str) -> str:
+    """Return text as it stands within the quotes of an SQL string."""
+    return value.replace("'", "''")

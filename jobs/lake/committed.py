@@ -1,0 +1,41 @@
+"""What every commit through delta-rs has in common: it is told whom another was ahead of, and once it is made nothing can fail it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from deltalake import PostCommitHookProperties
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from validation.verdict import Conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deltalake import DeltaTable
+
+    from validation.contract import Table
+
+EVERY = 50  # versions from one checkpoint of the log to the next
+# delta-rs would write the checkpoint that is due as a part of the commit and raise where it cannot, as on a full disk: the commit stands,
+# and who made it would take it for failed and delete its files.
+HOOKS: dict[str, Any] = {"post_commithook_properties": PostCommitHookProperties(create_checkpoint=False)}
+
+
+@contextmanager
+def first(table: Table) -> Iterator[None]:
+    """Tell a writer whom another was ahead of."""
+    try:
+        yield
+    except CommitFailedError as error:
+        raise Conflict(f"{table.name}: another run published first ({error}); run again") from error
+
+
+def checkpointed(opened: DeltaTable) -> int:
+    """Write the checkpoint that is due at a table's version, if it can be: without one the log takes longer to read. Return the version."""
+    version: int = opened.version()
+    if version % EVERY == EVERY - 1:
+        with suppress(DeltaError, OSError):
+            opened.create_checkpoint()
+    return version
