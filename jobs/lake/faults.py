@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MEMORY = "give Spark more (spark.driver.memory of spark-defaults.conf), or ask for fewer dates at a time"
+ROOM = ("No space left on device", "Disk quota exceeded")
 # As the operating system or the JVM says it, wherever in an error of Spark's, Arrow's or delta-rs' it stands, and what to do.
 FAULTS = {
     "No space left on device": "make room on the disk (overtone maintain, overtone doctor)",
@@ -31,6 +32,11 @@ def fault(error: BaseException) -> str | None:
             if words in said:
                 return f"{words}: {mend}, and run again; nothing of the batch was published"
     return None
+
+
+def full(error: BaseException) -> bool:
+    """Say whether an error comes of a disk, or a share of it, that has no room."""
+    return any(words in str(one) for one in _chain(error) for words in ROOM)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -1,7 +1,7 @@
 """What keeps a lake small over the years: old dates go, small files are put together, files that no version needs are deleted.
 
 Nothing of it changes a row that is kept: what is made of a table does not become stale by it, and a run at the same time is not
-disturbed. Each step of a table is one commit of its own; cut short, it goes on where it stopped.
+disturbed. What drops dates or puts files together is one commit a table; cut short, upkeep goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from jobs.lake.commit import Note
-from jobs.lake.files import add_action, mark_of, properties, values
+from jobs.lake.files import add_action, mark_of, values
 from jobs.lake.schema import arrow_schema, conform
 
 if TYPE_CHECKING:
@@ -68,11 +68,16 @@ def compact(lake: ArrowLake, table: Table) -> int:
     base = lake.version(table)
     adds: list[AddAction] = []
     gone: set[str] = set()
-    for files in _partitions(lake, table):
-        sets = _sets(files)
-        if len(files) >= FEWER * len(sets):
-            adds += _rewritten(lake, table, sets)
-            gone |= {row["path"] for row in files}
+    place = f"kept/{uuid4().hex[:8]}"  # a folder of its own: who does the same at the same time writes another
+    try:
+        for files in _partitions(lake, table):
+            sets = _sets(files)
+            if len(files) >= FEWER * len(sets):
+                adds += _rewritten(lake, table, sets, place)
+                gone |= {row["path"] for row in files}
+    except BaseException:
+        lake.discard(table, place)  # on a full disk what is half written is in everybody's way
+        raise
     if base is None or not gone:
         return 0
     lake.exchange(table, adds, lambda row: row["path"] in gone, Note(RUN, upkeep=True), base)
@@ -85,10 +90,10 @@ def vacuum(lake: ArrowLake, table: Table) -> int:
     system, root = pafs.FileSystem.from_uri(lake.uri(table))
     # The log goes on naming what was deleted before.
     named = [f"{root}/{path}" for path in opened.vacuum(hours, dry_run=True, full=True)]
-    there = len([info for info in system.get_file_info(named) if info.is_file])
-    if there:
-        opened.vacuum(hours, dry_run=False, full=True, commit_properties=properties(Note(RUN, upkeep=True)))
-    return there
+    there = [info.path for info in system.get_file_info(named) if info.is_file]
+    for path in there:  # delta-rs would begin with a commit, for which a full disk has no room
+        system.delete_file(path)
+    return len(there)
 
 
 def _drop_dates(lake: ArrowLake, table: Table, first: date) -> int:
@@ -130,13 +135,12 @@ def _sets(files: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
     return sets
 
 
-def _rewritten(lake: ArrowLake, table: Table, sets: Sequence[Sequence[Mapping[str, Any]]]) -> list[AddAction]:
+def _rewritten(lake: ArrowLake, table: Table, sets: Sequence[Sequence[Mapping[str, Any]]], place: str) -> list[AddAction]:
     """Write each set of a partition's files as one, and return how the log names it."""
     system, root = pafs.FileSystem.from_uri(lake.uri(table))
     whole = arrow_schema(table)
     schema = pa.schema([whole.field(name) for name in whole.names if name not in table.partition])
     mark = mark_of([row["path"] for files in sets for row in files])
-    place = f"kept/{uuid4().hex[:8]}"  # a folder of its own: who does the same at the same time writes another
     system.create_dir(f"{root}/{place}", recursive=True)
     adds = []
     for number, files in enumerate(sets, 1):

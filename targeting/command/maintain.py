@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.catalogue import TABLES
 from jobs.console import iso_date
 from jobs.lake import upkeep
-from targeting.command.place import nothing, opened
+from jobs.lake.faults import full
+from targeting.command.place import no_file, nothing, opened
 from targeting.command.reply import Reply, table
 from validation.verdict import Conflict
 
@@ -28,10 +30,12 @@ COLUMNS = ("table", "rows_dropped", "files_before", "files", "files_deleted", "d
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--date", type=iso_date, help="the UTC date from which retention is counted back (default: today)")
+    parser.add_argument("--exports", type=Path, help="folder that audiences are exported to (default: beside the lake)")
 
 
 def run(options: argparse.Namespace) -> Reply:
     """Maintain every table, what is made of others first: cut short, nothing is left whose inputs are gone already."""
+    no_file("--exports", options.exports)
     lake, now = opened(options.lake), datetime.now(UTC)
     if options.date:
         now = datetime.combine(options.date, time(), UTC)
@@ -40,7 +44,7 @@ def run(options: argparse.Namespace) -> Reply:
     for number, one in enumerate(there, 1):
         print(f"[{number:2}/{len(there)}] {one.name}", file=sys.stderr, flush=True)
         rows.append(maintain(lake, one, now))
-    exported = _expired_exports(lake, now)
+    exported = _expired_exports(lake, options.exports or lake.address.beside("-exports"), now)
     total = {name: sum(int(str(row[name])) for row in rows) for name in ("disk_before", "disk", "in_force")}
     shown = [{**row, **{name: _mib(row[name]) for name in total}} for row in rows]
     text = table(shown, COLUMNS, empty=nothing(lake, "no table"))
@@ -57,19 +61,26 @@ def _said(total: Mapping[str, int], exported: int) -> str:
 
 
 def maintain(lake: ArrowLake, one: Table, now: datetime) -> dict[str, object]:
-    """Maintain one table and tell what it took up before and takes up now, in bytes; a step that a run is ahead of is left."""
+    """Maintain one table and tell what it took up before and takes up now, in bytes.
+
+    A step that a run is ahead of, or that the disk has no room for, is left. What frees room comes first, and needs none itself.
+    """
     before, left = upkeep.size(lake, one), []
 
     def tried(name: str, step: Callable[[], int]) -> int:
         try:
             return step()
         except Conflict:
-            left.append(name)
-            return 0
+            left.append(f"{name}: a run published at the same time")
+        except Exception as error:
+            if not full(error):
+                raise
+            left.append(f"{name}: no room on the disk")
+        return 0
 
+    deleted = tried("vacuum", lambda: upkeep.vacuum(lake, one))
     dropped = tried("retention", lambda: upkeep.expire(lake, one, now))
     tried("compaction", lambda: upkeep.compact(lake, one))
-    deleted = tried("vacuum", lambda: upkeep.vacuum(lake, one))
     after = upkeep.size(lake, one)
     return {
         "table": one.name,
@@ -80,14 +91,14 @@ def maintain(lake: ArrowLake, one: Table, now: datetime) -> dict[str, object]:
         "disk_before": before.disk,
         "disk": after.disk,
         "in_force": after.bytes,
-        "left": f"{', '.join(left)}: a run published at the same time" if left else None,
+        "left": "; ".join(left) or None,
     }
 
 
-def _expired_exports(lake: ArrowLake, now: datetime) -> int:
+def _expired_exports(lake: ArrowLake, folder: Path, now: datetime) -> int:
     from targeting.exports.deliver import expire
 
-    return expire(lake, lake.address.beside("-exports"), now.date())
+    return expire(lake, folder, now.date())
 
 
 def _mib(size: object) -> str:
