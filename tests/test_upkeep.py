@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,7 @@ import pytest
 from small_lake import one, put, said, who
 
 from jobs import ledger
+from jobs.contracts.delivery import AUDIENCES
 from jobs.contracts.derived import USER_DAYS
 from jobs.contracts.events import LISTENERS, PLAYS
 from jobs.contracts.operations import FILES, QUARANTINE
@@ -326,8 +330,22 @@ def test_an_engineer_goes_back_and_is_told_what_becomes_stale(lake: ArrowLake, c
     assert done["stale"]["silver.sessions"] == [str(D[0])]
     after = answered(lake, capsys, "status")
     assert str(D[0]) not in after["stale"].get("silver.listens", []), "nobody makes it anew over what was brought back"
+    assert "silver.sessions" not in done["follows"]
+    assert {"features.user_features", "targeting.audiences", "models.trainings", "exports"} <= set(done["follows"])
+    assert "silver.tracks" not in done["follows"]
     again = answered(lake, capsys, "table", "restore", "silver.listens", "--date", str(D[0]), "--version", str(told[1]["version"]))
     assert again["changed"] is False
+
+
+def test_audiences_that_were_brought_back_do_not_count_as_up_to_date(lake: ArrowLake, capsys: pytest.CaptureFixture[str]) -> None:
+    put_as(lake, AUDIENCES, D[0], "a1", 1)
+    put_as(lake, AUDIENCES, D[0], "a2", 2)
+    first = publications(lake, AUDIENCES, D[0])[-1][0].version
+    main(["table", "restore", AUDIENCES.name, "--date", str(D[0]), "--version", str(first), "--lake", lake.address.uri])
+    said = capsys.readouterr().out
+    assert "it is made anew by the next overtone audience build" in said
+    assert "up to date until" not in said
+    assert "made of it, if by way of others: targeting.members, targeting.bookings, exports" in said
 
 
 def test_a_lake_is_maintained_by_one_command(lake: ArrowLake, capsys: pytest.CaptureFixture[str]) -> None:
@@ -346,3 +364,45 @@ def test_a_lake_is_maintained_by_one_command(lake: ArrowLake, capsys: pytest.Cap
     versions = {name: row["disk"] for name, row in by.items()}
     again = answered(lake, capsys, "maintain", "--date", str(NOW.date()))
     assert {row["table"]: row["disk"] for row in again["tables"]} == versions
+
+
+def test_upkeep_frees_a_full_disk_before_it_asks_for_room(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk], check=False).returncode:
+        pytest.skip("only who may mount a file system can try this")
+    try:
+        lake = ArrowLake(Address.parse(str(disk / "lake")))
+        for n in range(3):
+            add(lake, LISTENS, D[0], *range(n * 5_000, (n + 1) * 5_000))
+        root = Path(lake.uri(LISTENS).removeprefix("file://"))
+        (root / "run-dead").mkdir()
+        (root / "run-dead/part.parquet").write_bytes(b"x" * 20_000)
+        os.utime(root / "run-dead/part.parquet", (time.time() - (upkeep.DAYS_KEPT + 1) * DAY,) * 2)
+        before = content(lake, LISTENS)
+        fill(disk / "filler")
+        done = answered(lake, capsys, "maintain", "--date", str(NOW.date()))
+        assert (done["tables"][0]["files_deleted"], done["tables"][0]["left"]) == (1, "compaction: no room on the disk")
+        assert not list(root.glob("kept/*/*")), "what was half written is gone"
+        (disk / "filler").unlink()
+        done = answered(lake, capsys, "maintain", "--date", str(NOW.date()))
+        assert (done["tables"][0]["files_before"], done["tables"][0]["files"], done["tables"][0]["left"]) == (3, 1, None)
+        assert content(lake, LISTENS) == before
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(b"x" * 4_096):
+            pass
+
+
+def test_upkeep_removes_expired_exports_wherever_they_were_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr(import_module("targeting.exports.deliver"), "expire", lambda _, folder, __: asked.append(folder) or 0)
+    lake = str(tmp_path / "lake")
+    main(["maintain", "--lake", lake])
+    main(["maintain", "--lake", lake, "--exports", str(tmp_path / "elsewhere")])
+    assert asked == [tmp_path / "lake-exports", tmp_path / "elsewhere"]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 HELP = "what was published of a table and when; bring an earlier publication of a date back"
 EXAMPLE = "overtone table restore silver.listens --date 2026-11-08 --version 3"
 SETTLED = "it counts as up to date until its inputs or its code change"
+ANEW = "it is made anew by the next overtone audience build"
 TAKES_IN = "its files count as taken in all the same: rows that went with this come back only with their version"
 
 
@@ -81,13 +82,35 @@ def _restore(lake: ArrowLake, one: Table, day: date | None, version: int) -> Rep
         return Reply({"version": lake.version(one), "changed": False, "stale": {}}, said)
     after = stale_dates(lake)
     stale = {name: new for name, days in after.items() if (new := sorted({*days} - {*before.get(name, [])}))}
-    lines = [f"{what} is again what it was at version {version} (version {made})", SETTLED]
-    if one in events.EVENTS:
-        lines[1:] = [TAKES_IN]
+    then = [name for name in followers(lake, one.name) if name not in stale]
+    counts_as = TAKES_IN if one in events.EVENTS else ANEW if one.name in _made_by() else SETTLED
+    lines = [f"{what} is again what it was at version {version} (version {made})", counts_as]
     lines += [f"stale by it: {name} of {', '.join(days)}" for name, days in stale.items()] or ["nothing became stale by it"]
-    if stale:
-        lines.append("overtone day --stale brings them up to date")
-    return Reply({"version": made, "changed": True, "stale": stale}, "\n".join(lines))
+    lines += [f"made of it, if by way of others: {', '.join(then)}"] if then else []
+    lines += ["overtone day --stale brings all that is made of it up to date"] if stale or then else []
+    return Reply({"version": made, "changed": True, "stale": stale, "follows": then}, "\n".join(lines))
+
+
+def followers(lake: ArrowLake, name: str) -> list[str]:
+    """Return what is made of a table, directly or not, as far as the lake has made it before: tables, models and exports."""
+    made_of = {job.writes.name: {read.table.name for read in job.inputs} for job in jobs_of(lake)} | _made_by()
+    found = {name}
+    while more := {other for other, reads in made_of.items() if other not in found and reads & found}:
+        found |= more
+    return [other for other in made_of if other in found - {name}]
+
+
+def _made_by() -> dict[str, set[str]]:
+    """Return the tables that each of those is made of that no fingerprint of a job tells of."""
+    from jobs.contracts.delivery import TRAININGS
+    from jobs.contracts.silver import SILVER_LISTENERS
+    from ray_tune.models import MODELS
+    from targeting import audiences
+    from targeting.exports.deliver import LINEAGE
+
+    found = {job.writes.name: {read.table.name for read in job.inputs} for job in audiences.jobs(())}
+    trained = {model.examples.name for model in MODELS.values()} | {SILVER_LISTENERS.name}
+    return {TRAININGS.name: trained} | found | {"exports": {table.name for table in LINEAGE}}
 
 
 def _fingerprint(lake: ArrowLake, one: Table, day: date | None) -> str:
