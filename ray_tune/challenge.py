@@ -36,19 +36,20 @@ if TYPE_CHECKING:
 PART_POSITIVES = 10  # that every part of the split needs, or nothing can be measured on it
 
 
-def challenge(lake: ArrowLake, order: Order, mark: str) -> Training:
+def challenge(lake: ArrowLake, still: ArrowLake, order: Order, mark: str) -> Training:
     """Train what is ordered and register it as challenger, or adopt a finished run of the same fingerprint (`mark`).
 
-    Too few examples are no error: the training says so and is skipped.
+    Examples are read from `still`, the lake as it was when the fingerprint was made. Too few are no error: the training says so and is
+    skipped.
     """
     started, model = time.monotonic(), order.model
-    examples = read(lake, model, order.as_of)
+    examples = read(still, model, order.as_of)
     short = _short(examples, model)
     if short:
         return Training(SKIPPED, f"{model.name}: {short}; nothing was trained", mark)
     run_id = registry.finished(lake, model.name, mark)
     state = ADOPTED if run_id else TRAINED
-    return _publish(lake, order, mark, run_id or _train(lake, order, mark, examples), state, started)
+    return _publish(lake, order, mark, run_id or _train(lake, still, order, mark, examples), state, started)
 
 
 def _short(examples: Examples, model: Model) -> str:
@@ -61,7 +62,7 @@ def _short(examples: Examples, model: Model) -> str:
     return f"the {part} days hold {least} positive examples; {PART_POSITIVES} are needed" if int(str(least)) < PART_POSITIVES else ""
 
 
-def _train(lake: ArrowLake, order: Order, mark: str, examples: Examples) -> str:
+def _train(lake: ArrowLake, still: ArrowLake, order: Order, mark: str, examples: Examples) -> str:
     started, model, rng = datetime.now(UTC), order.model, np.random.default_rng(order.seed)
     parts = model.split.cut(examples.dates)
     rival = registry.champion(lake, model.name)  # a registry that lost it says so before the search, not after
@@ -71,7 +72,7 @@ def _train(lake: ArrowLake, order: Order, mark: str, examples: Examples) -> str:
     scorer = fit(model, trials[0].params, trials[0].rounds, data, order.seed, max(1, order.processors // 2))
     test, base = examples.of(parts.test), float(data.train.labels.mean())
     found = assess(model, scorer, test, base, rival, rng)
-    sources = tuple(_source(lake, table) for table in (model.examples, SILVER_LISTENERS))
+    sources = tuple(_source(still, table) for table in (model.examples, SILVER_LISTENERS))
     tags = {"gate": found.gate, "reason": found.reason, "author": order.author, "as_of": str(order.as_of), "fingerprint": mark}
     head = {"model": model.name, **tags, "seed": order.seed, "sources": {one.table: one.version for one in sources}}
     report = Report(head, split(examples, parts), trials, scorer, found, drivers(scorer, test.frame, rng))

@@ -20,6 +20,7 @@ from jobs.lake.commit import Note
 from jobs.lake.committed import EVERY
 from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import SparkLake
+from jobs.lake.still import StillLake
 from validation.contract import Column, Purpose, Table
 from validation.verdict import Conflict, OvertoneError, WrongUse
 
@@ -218,6 +219,16 @@ def test_what_was_adopted_is_never_discarded(staged: SparkLake) -> None:
     before = lake.read(PLAYS).num_rows
     lake.discard(PLAYS, "run-1")
     assert lake.read(PLAYS).num_rows == before > 0
+
+
+def test_a_lake_that_stands_still_reads_one_version_of_a_table(staged: SparkLake) -> None:
+    lake = staged.arrow
+    still = StillLake(lake)
+    seen, version = still.marks(PLAYS), still.version(PLAYS)
+    lake.append(PLAYS, pa.Table.from_pylist([row(D1, "late", 9)], arrow_schema(PLAYS)), Note("x"))
+    assert (still.marks(PLAYS), still.version(PLAYS)) == (seen, version)
+    assert "late" not in still.read(PLAYS)["who"].to_pylist()
+    assert "late" in StillLake(lake).read(PLAYS)["who"].to_pylist()
 
 
 def test_of_two_that_add_a_column_at_once_both_go_on(staged: SparkLake, monkeypatch: pytest.MonkeyPatch) -> None:

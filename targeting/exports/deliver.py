@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
 import json
@@ -21,6 +20,7 @@ from jobs.contracts.delivery import AUDIENCES, CLUSTERS, MEMBERS, SCORES
 from jobs.contracts.derived import USER_SEGMENTS
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.fingerprint import fingerprint
+from jobs.lake.alone import alone
 from jobs.lake.key import derived, load_key
 from targeting.campaigns import NAME
 from targeting.exports.port import SCHEMA
@@ -57,7 +57,7 @@ def deliver(lake: ArrowLake, audience: Mapping[str, Any], day: date, folder: Pat
     if _lies_there(target, wanted):
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(target.parent):
+    with _tidied(target.parent):
         staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=target.parent))
         try:
             file = staging / f"members.{writer.suffix}"
@@ -85,7 +85,7 @@ def _remove(lake: ArrowLake, folder: Path, gone: Callable[[str, Mapping[str, Any
     """Remove this lake's audiences of a date that `gone` says of by name and manifest; return how many."""
     if not folder.is_dir():
         return 0
-    with _alone(folder):
+    with _tidied(folder):
         lying = [(path.parent, _said(path)) for path in folder.glob(f"[!.]*/{MANIFEST}")]
         mine = [path for path, said in lying if gone(path.name, said) and said.get("issuer") == _issuer(lake)]
         for path in mine:
@@ -94,19 +94,15 @@ def _remove(lake: ArrowLake, folder: Path, gone: Callable[[str, Mapping[str, Any
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _tidied(folder: Path) -> Iterator[None]:
     """Let one process at a time change a date's exports; first, what one that was killed at it has left is put back or removed."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # the system takes it back from a process that dies
+    with alone(folder):
         for path in folder.glob(f"{OLD}*/*/{MANIFEST}"):
             if not (folder / path.parent.name).exists():  # killed between two renames: the new one never came
                 os.replace(path.parent, folder / path.parent.name)  # noqa: PTH105
         for left in (path for prefix in (STAGING, OLD, GONE) for path in folder.glob(f"{prefix}*")):
             shutil.rmtree(left)
         yield
-    finally:
-        os.close(handle)
 
 
 def gate(audience: Mapping[str, Any], members: pa.Table, stated: pa.Table) -> None:

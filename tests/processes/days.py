@@ -66,6 +66,11 @@ def chain(forks: Forks, lake: Path, *args: str) -> list[str]:
     return deaths.read_text().splitlines()
 
 
+def since(log: Path, at: int) -> str:
+    """Return what was written to a log from a place on."""
+    return log.read_bytes()[at:].decode()
+
+
 def content(place: Path) -> dict[str, list[str]]:
     """Return the rows of every table, sorted, without what names the run."""
     lake, found = ArrowLake(Address.parse(str(place))), {}

@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from days import DONE, content
+from days import DONE, content, since
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,10 +37,6 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 def set_to(disk: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", disk], check=True)
-
-
-def since(log: Path, at: int) -> str:
-    return log.read_bytes()[at:].decode()
 
 
 @pytest.mark.parametrize("size", SIZES)
