@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from jobs.contracts.operations import QUARANTINE, VERDICTS
 from jobs.journal import tell
 from jobs.lake.commit import Note
-from jobs.lake.files import partition_values
+from jobs.lake.files import partition_values, quoted
 from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import conform
 from validation.engine import audit
@@ -197,8 +197,7 @@ def drop_refused(arrow: ArrowLake, table: Table, by: str, gone: Callable[[Mappin
     """Delete from quarantine the rows refused for a table that `gone` says of by their run and file; `by` is the run that does it."""
     held = arrow.read(QUARANTINE, columns=["target", "run", "file"]).to_pylist()
     for run, file in sorted({(row["run"], row["file"] or "") for row in held if row["target"] == table.name and gone(row)}):
-        name = file.replace("'", "''")
-        arrow.delete(QUARANTINE, f"target = '{table.name}' AND run = '{run}' AND coalesce(file, '') = '{name}'", Note(by))
+        arrow.delete(QUARANTINE, f"target = '{table.name}' AND run = '{run}' AND coalesce(file, '') = '{quoted(file)}'", Note(by))
 
 
 def _partitions(batch: Batch) -> list[dict[str, str]] | None:

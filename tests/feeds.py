@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,18 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobs.contracts.events import PLAYS
 from jobs.sources import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    import pytest
+
 CLOCK = datetime(2026, 11, 20, tzinfo=UTC)
 ANNA, BERT = "raw-anna-4711", "raw-bert-0815"
 MINUTE = timedelta(minutes=1)
+STRICT = ("no_fridge", "device = 'fridge'")
 Row = dict[str, Any]
 
 
@@ -45,6 +49,13 @@ def at(day: int, hour: int, minute: int = 0, second: int = 0) -> datetime:
 def pseudonym_of(key: bytes, source: str, raw: str) -> str:
     """Return what stands for a raw id: HMAC-SHA256 of feed, unit separator and id, 32 hex digits."""
     return hmac.new(key, f"{source}\x1f{raw}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def strict(monkeypatch: pytest.MonkeyPatch, *checks: tuple[str, str]) -> None:
+    """Let the native adapter refuse more plays than it does."""
+    native = SOURCES["native"]
+    feeds = tuple(replace(feed, checks=(*feed.checks, *checks)) if feed.table is PLAYS else feed for feed in native.feeds)
+    monkeypatch.setitem(SOURCES, "native", replace(native, feeds=feeds))
 
 
 def put(folder: Path, files: Mapping[str, bytes]) -> Path:

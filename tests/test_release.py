@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from feeds import CLOCK, at, heard, lines, put
+from feeds import CLOCK, STRICT, at, heard, lines, put, strict
 
 from jobs import ledger
 from jobs.contracts.events import PLAYS
@@ -28,13 +28,6 @@ if TYPE_CHECKING:
 
 LATER = CLOCK + timedelta(days=1)
 NATIVE = SOURCES["native"]
-STRICT = ("no_fridge", "device = 'fridge'")
-
-
-def strict(monkeypatch: pytest.MonkeyPatch, *checks: tuple[str, str]) -> None:
-    """Let the adapter refuse more plays than it does."""
-    feeds = tuple(replace(feed, checks=(*feed.checks, *checks)) if feed.table is PLAYS else feed for feed in NATIVE.feeds)
-    monkeypatch.setitem(SOURCES, "native", replace(NATIVE, feeds=feeds))
 
 
 def plays(first: int, *odd: dict[str, Any]) -> bytes:

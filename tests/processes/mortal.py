@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import threading
@@ -22,7 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlflow import MlflowClient
 
+from jobs.lake import upkeep
 from jobs.lake.arrow import ArrowLake
+from jobs.lake.commit import Note
 from jobs.lake.spark import SparkLake
 
 if TYPE_CHECKING:
@@ -30,13 +33,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BEFORE, DURING, AFTER = "before", "during", "after"
-LONG = ("stage", "adopt", "merge", "log_artifacts")  # verbs that take long enough to die in the middle of
+LONG = ("stage", "exchange", "delete", "merge", "vacuum", "log_artifacts")  # verbs that take long enough to die in the middle of
 EXPORTS = "-exports"  # the only folder whose renames and removals count: libraries rename too
 SOME = 4
+FINGERPRINT = re.compile("[0-9a-f]{16}")
 LONGEST = 0.5  # seconds into a verb
 VERBS: dict[Any, tuple[str, ...]] = {
     SparkLake: ("stage", "overwrite", "append", "merge"),
-    ArrowLake: ("create", "overwrite", "replace", "append", "merge", "adopt", "discard"),
+    ArrowLake: ("create", "overwrite", "replace", "append", "delete", "merge", "exchange", "discard"),
+    upkeep: ("vacuum",),
     MlflowClient: (
         *("create_experiment", "create_run", "log_batch", "log_inputs", "log_artifacts", "set_tag", "set_terminated"),
         *("create_registered_model", "create_model_version", "set_registered_model_alias", "finalize_logged_model"),
@@ -113,8 +118,10 @@ def _watched(fate: Fate, owner: Any, verb: str) -> Callable[..., Any]:
 
 
 def _what(args: tuple[Any, ...]) -> str:
-    """Tell two verbs of one name apart: by the table, and by what of an operations table is written."""
+    """Tell two verbs of one name apart: by the table, by what of an operations table is written, and by what an engineer does there."""
     names = [one.name for one in args if hasattr(one, "ddl")]
     names += [str(one["target"]) for one in args if isinstance(one, dict) and "target" in one]
     frames = [one for one in args if hasattr(one, "column_names") and "target" in one.column_names]
+    notes = [one for one in args if isinstance(one, Note) and not FINGERPRINT.fullmatch(one.run)]
+    names += [f"{one.run} until {one.expired}" if one.expired else one.run for one in notes]
     return " ".join(names + [",".join(sorted(set(one.column("target").to_pylist()))) for one in frames])
