@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from jobs.lake.faults import fault
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Dates = tuple[date, ...]
+FIRST, LAST = date(1970, 1, 1), date(2200, 12, 31)  # no event lies outside, and windows of months around a date stay in the calendar
+MOST_DAYS = 30 * 366  # of a range: the longest feeds span some twenty years, and every stage asks of each date what it depends on
 
 
 def add_dates(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +29,23 @@ def add_dates(parser: argparse.ArgumentParser) -> None:
 def iso_date(text: str) -> date:
     """Read a date of the form 2026-11-01."""
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no date of the form 2026-11-01") from error
+    if not FIRST <= found <= LAST:
+        raise argparse.ArgumentTypeError(f"{text!r} lies too far off; choose between {FIRST} and {LAST}")
+    return found
+
+
+def iso_moment(text: str) -> datetime:
+    """Read a moment of the form 2026-11-10T06:00, UTC unless it says otherwise."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no moment of the form 2026-11-10T06:00") from error
+    if not FIRST <= found.date() <= LAST:
+        raise argparse.ArgumentTypeError(f"{text!r} lies too far off; choose between {FIRST} and {LAST}")
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def somebody(text: str) -> str:
@@ -44,6 +60,9 @@ def asked(options: argparse.Namespace) -> Dates:
     if options.date and not (options.first or options.last):
         return (options.date,)
     if options.first and options.last and not options.date:
+        many = (options.last - options.first).days + 1
+        if many > MOST_DAYS:
+            raise WrongUse(f"--from {options.first} --to {options.last} are {many:,} dates; ask for {MOST_DAYS:,} at most")
         return days(options.first, options.last)
     raise WrongUse("name the dates: either --date, or --from together with --to")
 

@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 REVIEW = runpy.run_path(str(ROOT / "mlflow/review.py"))["main"]
+FAR = "lies too far off; choose between 1970-01-01 and 2200-12-31"
 DATE, DAY = "is no date of the form 2026-11-01", ["--date", "2026-11-01"]
 DATES = [
     ("yesterday", f"'yesterday' {DATE}"),
     ("2026-02-30", f"'2026-02-30' {DATE}"),
     ("", f"'' {DATE}"),
     ("01.11.2026", f"'01.11.2026' {DATE}"),
+    *((day, f"'{day}' {FAR}") for day in ("0001-01-01", "1500-01-01", "1969-12-31", "2201-01-01", "9999-12-31")),
 ]
 LAKES = [
     ("ftp://x/y", "unknown scheme 'ftp'; choose from file, s3, s3a, gs, abfss"),
@@ -52,6 +54,7 @@ FEEDS = [("evntsim", "unknown source 'evntsim'; did you mean 'eventsim'?"), ("",
 MODELS = [("respons", "unknown model 'respons'; did you mean 'response'?"), ("", "unknown model ''; choose from response")]
 STAGES = [("trian", "unknown stage 'trian'; did you mean 'train'?"), ("zzz", "unknown stage 'zzz'; choose from audiences, ")]
 MOMENTS = [("soon", "'soon'"), ("2026-13-01T00:00", "2026-13-01"), ("", "''")]
+MOMENTS += [(moment, f"'{moment}' {FAR}") for moment in ("0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00")]
 NOTICES = [
     ("ftp://x/y", "ftp://"),
     ("FOLDER", "--notice FOLDER is a folder; give a file, or http(s)://HOST/PATH"),
@@ -145,7 +148,7 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
             "--lake": LAKES,
             "--listeners": [("many", "'many'"), ("0", "listeners is 0; it must be at least 1")],
             "--days": [("many", "'many'"), ("-1", "days is -1; choose between 1 and 3,660"), ("9999999", "days is 9999999")],
-            "--first": [*DATES, ("1999-12-31", "first is 1999-12-31; "), ("9999-12-30", "first is 9999-12-30; ")],
+            "--first": [*DATES, ("1999-12-31", "first is 1999-12-31; "), ("2100-01-02", "first is 2100-01-02; ")],
             "--shard": [("x", "--shard 'x' is not LOW:HIGH"), ("5:2", "shard 5:2 is not within"), ("0:99999999", "is not within 0:")],
             "--no-signal": FLAG,
         },
@@ -218,6 +221,22 @@ def test_a_wrong_value_ends_with_2_and_is_named(  # noqa: PLR0913, PLR0917
     assert (code, out) == (2, ""), err
     assert told in err
     assert "Traceback" not in err
+
+
+ASKING: list[tuple[Callable[[Sequence[str]], object], str]] = [
+    (overtone, "day --plan"),
+    (lambda argv: run_job(listens.JOB, argv), ""),
+    (validation_main.main, "table silver.listens"),
+]
+
+
+@pytest.mark.parametrize(("run", "words"), ASKING, ids=[words for _, words in ASKING])
+def test_a_range_that_would_never_end_is_refused(
+    run: Callable[[Sequence[str]], object], words: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = said(run, [*words.split(), "--from", "1970-01-01", "--to", "2200-12-31"], capsys)
+    assert (code, out) == (2, "")
+    assert "--from 1970-01-01 --to 2200-12-31 are 84,371 dates; ask for 10,980 at most" in err
 
 
 PLACES = {"source": 0, "PATH": 1, "name": 0, "version": 0, "{show,approve}": 0}

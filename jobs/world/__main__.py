@@ -9,8 +9,8 @@ import argparse
 import logging
 import sys
 from dataclasses import replace
-from datetime import date
 
+from jobs.console import iso_date
 from jobs.journal import recorded
 from jobs.lake.address import Address
 from jobs.world.preset import PRESETS, World
@@ -39,17 +39,10 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--lake", help="lake for the truth tables (default OVERTONE_LAKE, else ./build/lake)")
     found.add_argument("--listeners", type=int)
     found.add_argument("--days", type=int)
-    found.add_argument("--first", type=_date, help="first UTC date")
+    found.add_argument("--first", type=iso_date, help="first UTC date")
     found.add_argument("--shard", help="LOW:HIGH, make only these listeners of the world")
     found.add_argument("--no-signal", action="store_true", help="every impression has the same click probability")
     return found
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date of the form 2026-11-01") from error
 
 
 def chosen(options: argparse.Namespace) -> World:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,6 @@ from validation.verdict import Refused, WrongUse
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
-    from datetime import date
 
     from jobs.lake.arrow import ArrowLake
 
@@ -73,7 +73,7 @@ def audiences(lake: ArrowLake, day: date | None) -> list[dict[str, object]]:
     chosen = day.isoformat() if day else (known[-1] if known else "")
     if chosen not in known:
         return []
-    dates = [iso_date(chosen)]
+    dates = [date.fromisoformat(chosen)]
     booked = {row["campaign"]: row["state"] for row in lake.read(BOOKINGS, dates).to_pylist()}
     rows = lake.read(AUDIENCES, dates).to_pylist()
     return [{**row, "date": str(row["date"]), "booking": booked.get(row["audience"])} for row in sorted(rows, key=lambda r: r["audience"])]
