@@ -6,6 +6,7 @@ import argparse
 import io
 import sys
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.lake.faults import fault
@@ -53,6 +54,44 @@ def somebody(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError(f"{text!r} is empty; give a name")
     return text
+
+
+def a_path(text: str) -> Path:
+    """Read the path of a file or folder, which need not be there yet."""
+    try:
+        return located(text)
+    except WrongUse as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def located(text: str) -> Path:
+    """Return a path as a person types it, `~` and all; one at which this machine cannot even look raises `WrongUse`."""
+    if not text.strip():
+        raise WrongUse(f"{text!r} is empty; give a path")
+    try:
+        found = Path(text).expanduser()
+    except RuntimeError as error:
+        raise WrongUse(f"{text!r}: there is no user of that name; ./ before it makes it a name like any other") from error
+    _looked_at(found, repr(text))
+    return found
+
+
+def no_file(what: str, path: Path) -> None:
+    """Raise `WrongUse` if no folder can be at a path that is to be one, for there is a file, or a name that no disk takes."""
+    said = f"{what} {str(path)!r}"
+    if _looked_at(path, said) and not path.is_dir():
+        raise WrongUse(f"{said} is a file; give a folder")
+
+
+def _looked_at(path: Path, said: str) -> bool:
+    """Say whether anything is there."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError) as error:
+        raise WrongUse(f"{said} is no path to use: {getattr(error, 'strerror', None) or error}") from error
+    return True
 
 
 def asked(options: argparse.Namespace) -> Dates:

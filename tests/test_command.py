@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobs.catalogue import TABLES
+from jobs.console import guarded
 from targeting.__main__ import COMMANDS, main, parser
 from targeting.command.reply import table
 
@@ -86,6 +87,13 @@ def test_wrong_use_ends_with_2_and_says_what_was_wrong(
     code, out, err = call(capsys, *argv, *lake)
     assert (code, out) == (2, "")
     assert words in err
+
+
+def test_a_place_that_fails_in_the_midst_of_the_work_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("a file")
+    assert guarded((tmp_path / "file/folder").mkdir) == 1
+    said = f"overtone: '{tmp_path}/file/folder': Not a directory; name another place, or make this one what it has to be\n"
+    assert capsys.readouterr().err == said
 
 
 def test_an_empty_lake_has_a_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

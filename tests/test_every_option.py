@@ -43,9 +43,24 @@ LAKES = [
 ]
 COUNTS = [("many", "'many'"), ("0", "it has to be 1 or more"), ("-3", "-3"), ("1.5", "'1.5'"), ("", "''")]
 SEEDS = [("lucky", "'lucky'"), ("-1", "is no seed; give a whole number from 0 to 4294967295"), ("99999999999", "is no seed")]
-CAMPAIGNS = [("nowhere.yaml", "there is no campaign file 'nowhere.yaml'"), ("FOLDER", "there is no campaign file"), ("FILE", "FILE")]
+PATHS = [
+    ("", "is empty"),
+    ("~nosuchuser/x", "'~nosuchuser/x': there is no user of that name"),
+    ("LOOP", "LOOP' is no path to use: Too many levels of symbolic links"),
+    ("n" * 300, "n' is no path to use: File name too long"),
+    ("FILE/x", "FILE/x' is no path to use: Not a directory"),
+    ("nul\0", "nul\\x00' is no path to use: embedded null byte"),
+]
+CAMPAIGNS = [
+    *PATHS,
+    ("nowhere.yaml", "there is no campaign file 'nowhere.yaml'"),
+    ("FOLDER", "there is no campaign file"),
+    ("FILE", "FILE"),
+]
+CAMPAIGNS += [("/proc/self/mem", "the campaign file '/proc/self/mem' cannot be read: Input/output error")]
 NOBODY = [("", "is empty"), (" ", "is empty")]
-FOLDERS = [("FILE", "FILE' is a file; give a folder")]
+FOLDERS = [*PATHS, ("FILE", "FILE' is a file; give a folder")]
+FEED = [*PATHS, ("/nowhere", "there is no file or folder '/nowhere'"), ("FOLDER", "nothing for eventsim in")]
 TABLES = [
     ("silver.listen", "unknown table 'silver.listen'; did you mean 'silver.listens'?"),
     ("zzz", "unknown table 'zzz'; choose from bronze.ad_events, "),
@@ -56,9 +71,9 @@ STAGES = [("trian", "unknown stage 'trian'; did you mean 'train'?"), ("zzz", "un
 MOMENTS = [("soon", "'soon'"), ("2026-13-01T00:00", "2026-13-01"), ("", "''")]
 MOMENTS += [(moment, f"'{moment}' {FAR}") for moment in ("0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00")]
 NOTICES = [
+    *PATHS,
     ("ftp://x/y", "ftp://"),
     ("FOLDER", "--notice FOLDER is a folder; give a file, or http(s)://HOST/PATH"),
-    ("", "--notice is empty"),
 ]
 FLAG = [("=yes", "ignored explicit argument 'yes'")]
 VERSIONS = [("x1", "x1"), ("99", "99"), ("", "version")]
@@ -67,10 +82,12 @@ COMMON: dict[str, Wrong] = {"--lake": LAKES, "--json": FLAG}
 RANGE: dict[str, Wrong] = {"--date": DATES, "--from": DATES, "--to": DATES, "--lake": LAKES}
 INTAKE: dict[str, Wrong] = {
     "source": FEEDS,
-    "PATH": [("/nowhere", "there is no file or folder '/nowhere'"), ("FOLDER", "nothing for eventsim in")],
+    "PATH": FEED,
     "--basis": [
         *((word, f"--basis {word!r}: choose none, assume or file:consent.csv") for word in ("", "all", "file:", "assume:x")),
         ("file:/nowhere", "there is no file '/nowhere'"),
+        *((f"file:{path}", told) for path, told in PATHS if path),
+        ("file:/proc/self/mem", "--basis file: '/proc/self/mem' cannot be read: Input/output error"),
     ],
     "--user": NOBODY,
     "--lake": LAKES,
@@ -82,7 +99,12 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         "demo",
         [],
         COMMON
-        | {"--source": FEEDS, "--input": [("x", "--input x: the world makes its own feed")], "--listeners": COUNTS, "--days": COUNTS}
+        | {
+            "--source": FEEDS,
+            "--input": [*PATHS, ("x", "--input x: the world makes its own feed")],
+            "--listeners": COUNTS,
+            "--days": COUNTS,
+        }
         | {"--seed": SEEDS, "--trials": COUNTS, "--campaigns": CAMPAIGNS},
     ),
     (
@@ -144,7 +166,7 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         {
             "--preset": [("dem", "unknown preset 'dem'; did you mean 'demo'?"), ("zzz", "unknown preset 'zzz'; choose from demo, huge")],
             "--seed": SEEDS,
-            "--out": [("ftp://x", "unknown scheme 'ftp'"), ("", "empty"), ("FILE", "FILE' is a file; give a folder")],
+            "--out": [*PATHS[3:5], ("ftp://x", "unknown scheme 'ftp'"), ("", "empty"), ("FILE", "FILE' is a file; give a folder")],
             "--lake": LAKES,
             "--listeners": [("many", "'many'"), ("0", "listeners is 0; it must be at least 1")],
             "--days": [("many", "'many'"), ("-1", "days is -1; choose between 1 and 3,660"), ("9999999", "days is 9999999")],
@@ -189,6 +211,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "infra" / name).write_text((ROOT / "infra" / name).read_text())
     (tmp_path / "FOLDER").mkdir()
     (tmp_path / "FILE").write_text("none of it")
+    (tmp_path / "LOOP").symlink_to("LOOP")
     return tmp_path
 
 
@@ -237,6 +260,24 @@ def test_a_range_that_would_never_end_is_refused(
     code, out, err = said(run, [*words.split(), "--from", "1970-01-01", "--to", "2200-12-31"], capsys)
     assert (code, out) == (2, "")
     assert "--from 1970-01-01 --to 2200-12-31 are 84,371 dates; ask for 10,980 at most" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "suffix", "what"),
+    [
+        (["demo"], "-page", "the page folder"),
+        (["demo"], "-exports", "the exports folder"),
+        (["demo"], "-feed-20000x40-7", "the feed's folder"),
+        (["day", *DAY], "-exports", "--exports"),
+        (["audience", "export", *DAY], "-exports", "--exports"),
+    ],
+)
+def test_a_file_where_a_folder_beside_the_lake_is_to_be_is_said_before_any_work(
+    words: list[str], suffix: str, what: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beside = place / f"lake{suffix}"
+    beside.write_text("a file")
+    assert said(overtone, words, capsys) == (2, "", f"overtone {words[0]}: {what} '{beside}' is a file; give a folder\n")
 
 
 PLACES = {"source": 0, "PATH": 1, "name": 0, "version": 0, "{show,approve}": 0}

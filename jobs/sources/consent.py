@@ -6,10 +6,10 @@ import csv
 import io
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
+from jobs.console import located
 from jobs.contracts.events import AGE_BANDS, CONSENTS
 from jobs.sources.moments import EARLIEST
 from jobs.sources.pseudonym import pseudonym
@@ -17,6 +17,8 @@ from validation.contract import did_you_mean
 from validation.verdict import WrongRow, WrongUse
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jobs.sources.parsing import Taking
 
 KINDS = ("none", "file", "assume")
@@ -45,7 +47,7 @@ def basis_of(text: str) -> tuple[str, Path | None]:
     kind, _, rest = text.partition(":")
     if kind not in KINDS or (kind == "file") != bool(rest):
         raise WrongUse(f"--basis {text!r}: choose none, assume or file:consent.csv")
-    return kind, Path(rest) if rest else None
+    return kind, located(rest) if rest else None
 
 
 def statements(path: Path, taking: Taking) -> list[Statement]:
@@ -54,6 +56,8 @@ def statements(path: Path, taking: Taking) -> list[Statement]:
         raise WrongUse(f"--basis file: there is no file {str(path)!r}")
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise WrongUse(f"--basis file: {str(path)!r} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise WrongUse(f"{path}: byte {error.start} is no UTF-8") from error
     reader = csv.DictReader(io.StringIO(text, newline=""))

@@ -10,7 +10,7 @@ import logging
 import sys
 from dataclasses import replace
 
-from jobs.console import iso_date
+from jobs.console import iso_date, no_file
 from jobs.journal import recorded
 from jobs.lake.address import Address
 from jobs.world.preset import PRESETS, World
@@ -60,8 +60,8 @@ def chosen(options: argparse.Namespace) -> World:
 
 def _run(options: argparse.Namespace) -> int:
     world, out, lake = chosen(options), Address.parse(options.out), Address.choose(options.lake)
-    if out.path is not None and out.path.is_file():
-        raise WrongUse(f"--out {str(out.path)!r} is a file; give a folder or a URI such as s3://bucket/feeds")
+    if out.path is not None:
+        no_file("--out", out.path)
     from jobs.lake.arrow import ArrowLake
     from jobs.world.files import Folder
     from jobs.world.manifest import is_made

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.console import add_dates, asked, days, somebody
+from jobs.console import a_path, add_dates, asked, days, no_file, somebody
 from jobs.contracts.events import PLAYS
 from jobs.journal import tell
 from jobs.lake.address import Address
 from jobs.run import NOTHING, PUBLISHED
 from targeting.campaigns import load
-from targeting.command.place import FIRST_STEP, no_file
+from targeting.command.place import FIRST_STEP
 from targeting.command.reply import Reply, table
 from targeting.command.stages import STAGES
 from validation.contract import did_you_mean
@@ -42,8 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     names = ", ".join(stage.name for stage in STAGES)
     parser.add_argument("--only", metavar="STAGE", help=f"one stage of {names}")
     parser.add_argument("--from-stage", metavar="STAGE", help="this stage and those after it")
-    parser.add_argument("--campaigns", type=Path, default=CAMPAIGNS, help=f"campaign file (default: {CAMPAIGNS})")
-    parser.add_argument("--exports", type=Path, help="folder for exported audiences (default: beside the lake)")
+    parser.add_argument("--campaigns", type=a_path, default=CAMPAIGNS, help=f"campaign file (default: {CAMPAIGNS})")
+    parser.add_argument("--exports", type=a_path, help="folder for exported audiences (default: beside the lake)")
     parser.add_argument("--trials", type=int, default=4, help="models to try (default: 4)")
     parser.add_argument("--author", type=somebody, default="overtone", help="who trains; another person must approve (default: overtone)")
 
@@ -59,14 +59,14 @@ def run(options: argparse.Namespace) -> Reply:
         raise WrongUse(f"--only {options.only} and --from-stage {options.from_stage} contradict each other; name one of them")
     if options.trials < 1:
         raise WrongUse(f"--trials is {options.trials}; it has to be 1 or more")
-    no_file("--exports", options.exports)
     chosen = choose(STAGES, options.only, options.from_stage)
     if "audiences" in [stage.name for stage in chosen]:
         load(options.campaigns)  # a mistake in the file is said now, not after all stages before
     asked_for = None if options.stale else asked(options)
     lake = SparkLake(Address.choose(options.lake))
-    dates = _within(asked_for, with_events(lake.arrow))
     exports = options.exports or lake.address.beside("-exports")
+    no_file("--exports", exports)
+    dates = _within(asked_for, with_events(lake.arrow))
     day = Day(lake, dates, options.campaigns, exports, options.trials, options.author)
     if options.plan:
         rows = [{"stage": s.name, "writes": s.writes, "state": s.stale(day), "line": s.line} for s in chosen]

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jobs.console import a_path, no_file
 from jobs.contracts.delivery import APPROVALS, TRAININGS
 from jobs.contracts.events import PLAYS
 from jobs.lake.address import VARIABLE, Address
@@ -60,13 +61,15 @@ class Setting:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--source", default=WORLD, help=f"world (default), or the form of a real feed: {', '.join(FEEDS)}")
-    parser.add_argument("--input", type=Path, help="folder or file of a real feed; its lake is then build/SOURCE/lake unless one is named")
+    parser.add_argument(
+        "--input", type=a_path, help="folder or file of a real feed; its lake is then build/SOURCE/lake unless one is named"
+    )
     parser.add_argument("--listeners", type=int, default=20_000, help="listeners of the world (default: 20,000)")
     parser.add_argument("--days", type=int, default=40, help="days of the world (default: 40)")
     parser.add_argument("--seed", type=int, default=7, help="seed of the world (default: 7)")
     parser.add_argument("--trials", type=int, default=4, help="models to try (default: 4)")
     parser.add_argument(
-        "--campaigns", type=Path, help="campaign file (default: infra/campaigns.yaml; infra/campaigns-small.yaml for a real feed)"
+        "--campaigns", type=a_path, help="campaign file (default: infra/campaigns.yaml; infra/campaigns-small.yaml for a real feed)"
     )
 
 
@@ -76,6 +79,8 @@ def run(options: argparse.Namespace) -> Reply:
 
     address = Address.choose(lake(options))
     setting = _setting(options, address)
+    for what in ("exports", "page"):
+        no_file(f"the {what} folder", address.beside(f"-{what}"))
     load(setting.campaigns)  # a mistake in the file is said now, not after all stages before
     results, day = play(SparkLake(address), setting)
     return _reply(results, day, _page(day.lake, day))
@@ -128,6 +133,7 @@ def _setting(options: argparse.Namespace, address: Address) -> Setting:
             raise WrongUse(f"--input {options.input}: the world makes its own feed; name the form of this one with --source")
         World(options.seed, options.listeners, options.days, FIRST_DAY)  # what is wrong with it is said now
         world = world_setting(address, listeners=options.listeners, days=options.days, seed=options.seed)
+        no_file("the feed's folder", world.inputs)
         return replace(world, trials=options.trials, campaigns=options.campaigns or CAMPAIGNS)
     if options.source not in FEEDS:
         raise WrongUse(f"unknown source {options.source!r}{did_you_mean(options.source, (WORLD, *FEEDS))}")

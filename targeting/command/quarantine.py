@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jobs import catalogue
-from jobs.console import somebody
+from jobs.console import a_path, somebody
 from jobs.contracts.operations import QUARANTINE
 from jobs.lake.address import Address
 from jobs.sources import SOURCES
@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     again = "example: overtone quarantine release eventsim ./feed"
     free = actions.add_parser("release", help="read files again and let in what is refused no more", epilog=again)
     free.add_argument("source", help=f"the feed's form: {', '.join(SOURCES)}")
-    free.add_argument("paths", nargs="+", metavar="PATH", help="the files as they were taken in, or folders of them")
+    free.add_argument("paths", type=a_path, nargs="+", metavar="PATH", help="the files as they were taken in, or folders of them")
     free.add_argument("--user", type=somebody, help="whose listening it is, for feeds that do not say")
 
 
