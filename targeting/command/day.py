@@ -13,6 +13,7 @@ from jobs.contracts.events import PLAYS
 from jobs.journal import tell
 from jobs.lake.address import Address
 from jobs.run import NOTHING, PUBLISHED
+from jobs.services import check
 from targeting.campaigns import load
 from targeting.command.place import FIRST_STEP
 from targeting.command.reply import Reply, table
@@ -62,6 +63,8 @@ def run(options: argparse.Namespace) -> Reply:
     chosen = choose(STAGES, options.only, options.from_stage)
     if "audiences" in [stage.name for stage in chosen]:
         load(options.campaigns)  # a mistake in the file is said now, not after all stages before
+    if "train" in [stage.name for stage in chosen]:
+        check()
     asked_for = None if options.stale else asked(options)
     lake = SparkLake(Address.choose(options.lake))
     exports = options.exports or lake.address.beside("-exports")

@@ -13,6 +13,7 @@ from jobs.console import a_path, no_file
 from jobs.contracts.delivery import APPROVALS, TRAININGS
 from jobs.contracts.events import PLAYS
 from jobs.lake.address import VARIABLE, Address
+from jobs.services import check
 from jobs.sources import SOURCES
 from jobs.world.preset import World
 from targeting.campaigns import load
@@ -81,6 +82,7 @@ def run(options: argparse.Namespace) -> Reply:
     setting = _setting(options, address)
     for what in ("exports", "page"):
         no_file(f"the {what} folder", address.beside(f"-{what}"))
+    check()
     load(setting.campaigns)  # a mistake in the file is said now, not after all stages before
     results, day = play(SparkLake(address), setting)
     return _reply(results, day, _page(day.lake, day))
