@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from jobs.lake.faults import fault
-from validation.verdict import OvertoneError, WrongUse
+from validation.verdict import INTERRUPTED, OvertoneError, Unheard, WrongUse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Dates = tuple[date, ...]
 FIRST, LAST = date(1970, 1, 1), date(2200, 12, 31)  # no event lies outside, and windows of months around a date stay in the calendar
@@ -106,25 +108,81 @@ def asked(options: argparse.Namespace) -> Dates:
     raise WrongUse("name the dates: either --date, or --from together with --to")
 
 
+def parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Read the words of a command line; help is an answer like any other, and ends the process like wrong words do."""
+    found: list[argparse.Namespace] = []
+
+    def read() -> None:
+        told = io.StringIO()
+        try:
+            with redirect_stdout(told), redirect_stderr(told):
+                found.append(parser.parse_args(argv))
+        except SystemExit as end:
+            if end.code:
+                note(told.getvalue(), end="")
+                raise
+            say(told.getvalue(), end="")
+
+    code = guarded(read, parser.prog)
+    if not found:
+        sys.exit(code)
+    return found[0]
+
+
 def guarded(action: Callable[[], None], who: str = "overtone") -> int:
     """Run an action; say an error of ours, or of the store, in one line on stderr and return its exit code, 0 if there was none."""
     spell_out()
     try:
         action()
     except OvertoneError as error:
-        sys.stderr.write(f"{who}: {error}\n")
+        if error.exit_code != Unheard.left:  # who left needs no word about it
+            note(f"{who}: {error}")
         return error.exit_code
+    except KeyboardInterrupt:
+        note(f"{who}: interrupted; run it again to go on")
+        return INTERRUPTED
     except Exception as error:
         said = fault(error)
         if said is None:
             raise
-        sys.stderr.write(f"{who}: {said}\n")
+        note(f"{who}: {said}")
         return OvertoneError.exit_code
     return 0
 
 
+def say(text: str, end: str = "\n") -> None:
+    """Write an answer to standard output, at once; where that cannot be done, `Unheard` says so."""
+    try:
+        sys.stdout.write(text + end)
+        sys.stdout.flush()
+    except OSError as error:
+        _forget(sys.stdout)
+        raise Unheard(error) from error
+
+
+def note(text: str, end: str = "\n") -> None:
+    """Write to standard error what goes on meanwhile: that nobody hears it is no reason to stop."""
+    try:
+        sys.stderr.write(text + end)
+        sys.stderr.flush()
+    except OSError:
+        _forget(sys.stderr)
+
+
+def _forget(stream: TextIO) -> None:
+    """Let what a stream still holds, and gets from now on, go nowhere: else Python would complain of it at the end."""
+    with suppress(OSError), Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
+
+
 def spell_out() -> None:
-    """Let standard output spell characters that its encoding lacks, as \\xe9, like standard error does: an answer is no reason to fail."""
+    """Let standard output spell characters that its encoding lacks, as \\xe9, like standard error does: an answer is no reason to fail.
+
+    A stream that was closed before the start goes nowhere, so that no file gets its number.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for as long as the process runs
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

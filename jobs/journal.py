@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from jobs.lake.address import Address
 from jobs.lines import Lines
-from validation.verdict import OvertoneError, WrongUse
+from validation.verdict import INTERRUPTED, OvertoneError, WrongUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +42,6 @@ TEXT = re.compile(r".*", re.DOTALL)
 WORDS = re.compile(r"[\w ()./:,=+-]{0,200}")
 REASON = re.compile(r"[a-z][a-z0-9_]*")  # the name of a rule or of a parse error: code, not data
 NUMBER, REASONS, FRAMES = "a number", "rows by reason", "places in the code"
-INTERRUPTED = 130
 
 # Every field that an event may have, and the form of its value.
 FIELDS: Mapping[str, re.Pattern[str] | str] = {

@@ -10,7 +10,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from jobs.console import guarded, iso_date, somebody
+from jobs.console import guarded, iso_date, parsed, say, somebody
 from jobs.journal import recorded
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         one.add_argument("--seed", type=_seed, default=7, help="of sampling, boosting and intervals (default: 7)")
         one.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
     commands.add_parser("models", help="print all models as YAML", epilog="example: python -m ray_tune models > mlflow/models.yaml")
-    options = parser.parse_args(argv)
+    options = parsed(parser, argv)
     if options.command == "models":
         return guarded(_declare)
     return guarded(recorded("ray_tune", options.lake)(lambda: _train(options)))
@@ -47,13 +47,13 @@ def _train(options: argparse.Namespace) -> None:
     from ray_tune.run import train
 
     order = Order(model(options.command), options.as_of, options.trials, options.seed, options.author)
-    print(train(ArrowLake(Address.choose(options.lake)), order).sentence)
+    say(train(ArrowLake(Address.choose(options.lake)), order).sentence)
 
 
 def _declare() -> None:
     from ray_tune.models import declaration
 
-    print(declaration(), end="")
+    say(declaration(), end="")
 
 
 def _positive(text: str) -> int:

@@ -5,7 +5,8 @@ OvertoneError            exit 1
 │   └── WrongRow                  a row of a file about listeners, quoted in the sentence, which no log may keep
 ├── HeldBack             exit 3   a batch broke its table's contract and was not published
 ├── Refused              exit 4   a gate said no (release of an audience, promotion of a model)
-└── Conflict             exit 1   somebody else published the same range first
+├── Conflict             exit 1   somebody else published the same range first
+└── Unheard              exit 1   the answer could not be written; 141 if whoever read it left
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+INTERRUPTED = 130  # exit code of a run that a person stopped
 
 
 class OvertoneError(Exception):
@@ -54,6 +58,16 @@ class Refused(OvertoneError):
 
 class Conflict(OvertoneError):
     """Another writer published the same range first; this one's work was discarded whole."""
+
+
+class Unheard(OvertoneError):
+    """The answer could not be written: the disk is full, or whoever read it had enough, as `head` has after ten lines."""
+
+    left = 128 + 13  # what a shell says of a program that SIGPIPE ended
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"the answer could not be written: {error.strerror}")
+        self.exit_code = self.left if isinstance(error, BrokenPipeError) else OvertoneError.exit_code
 
 
 @dataclass(frozen=True)

@@ -10,24 +10,19 @@ import logging
 import sys
 from dataclasses import replace
 
-from jobs.console import iso_date, no_file
+from jobs.console import guarded, iso_date, no_file, parsed, say
 from jobs.journal import recorded
 from jobs.lake.address import Address
 from jobs.world.preset import PRESETS, World
 from validation.contract import did_you_mean
-from validation.verdict import OvertoneError, WrongUse
+from validation.verdict import WrongUse
 
 
 def main(words: list[str] | None = None) -> int:
     """Parse the command line, make the world, and return the exit code."""
     logging.basicConfig(level=logging.WARNING)
-    try:
-        options = parser().parse_args(words)
-        with recorded("jobs.world", options.lake):
-            return _run(options)
-    except OvertoneError as error:
-        print(f"world: {error}", file=sys.stderr)
-        return error.exit_code
+    options = parsed(parser(), words)
+    return guarded(recorded("jobs.world", options.lake)(lambda: _run(options)), "world")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,7 +53,7 @@ def chosen(options: argparse.Namespace) -> World:
     return replace(PRESETS[options.preset], seed=options.seed, signal=not options.no_signal, **changes)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> None:
     world, out, lake = chosen(options), Address.parse(options.out), Address.choose(options.lake)
     if out.path is not None:
         no_file("--out", out.path)
@@ -67,16 +62,15 @@ def _run(options: argparse.Namespace) -> int:
     from jobs.world.manifest import is_made
 
     if is_made(world, Folder(out), ArrowLake(lake)):
-        print(f"world: nothing to do, this very world lies in {out.uri}")
-        return 0
+        say(f"world: nothing to do, this very world lies in {out.uri}")
+        return
     from jobs.lake.spark import SparkLake
     from jobs.world.make import make
 
     low, high = world.made
-    print(f"world: seed {world.seed}, {high - low:,} listeners x {world.days} days from {world.first}, into {out.uri}", flush=True)
-    made = make(world, out, SparkLake(lake), lambda text: print(text, flush=True))
-    print("world: " + ", ".join(f"{feed} {rows:,}" for feed, rows in made.by_feed.items() if rows))
-    return 0
+    say(f"world: seed {world.seed}, {high - low:,} listeners x {world.days} days from {world.first}, into {out.uri}")
+    made = make(world, out, SparkLake(lake), say)
+    say("world: " + ", ".join(f"{feed} {rows:,}" for feed, rows in made.by_feed.items() if rows))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.console import a_path, add_dates, asked, days, no_file, somebody
+from jobs.console import a_path, add_dates, asked, days, no_file, note, somebody
 from jobs.contracts.events import PLAYS
 from jobs.journal import tell
 from jobs.lake.address import Address
@@ -179,4 +179,4 @@ def summary(results: Sequence[tuple[Stage, Done, float]]) -> Reply:
 def _note(text: str, end: str = "\n") -> None:
     if end == "\r" and not sys.stderr.isatty():
         return
-    print(text + (" " * max(0, 100 - len(text)) if sys.stderr.isatty() else ""), end=end, file=sys.stderr, flush=True)
+    note(text + (" " * max(0, 100 - len(text)) if sys.stderr.isatty() else ""), end=end)

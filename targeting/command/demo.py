@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.console import a_path, no_file
+from jobs.console import a_path, no_file, note
 from jobs.contracts.delivery import APPROVALS, TRAININGS
 from jobs.contracts.events import PLAYS
 from jobs.lake.address import VARIABLE, Address
@@ -115,7 +114,7 @@ def latest(dates: Dates, most: int | None) -> Dates:
         return dates
     kept = dates[-most:]
     said = f"the feed spans {dates[0]} to {dates[-1]}; a demo works on its last {most} days"
-    print(f"        {said} (the others: overtone day --from {dates[0]} --to {kept[0] - timedelta(days=1)} ...)", file=sys.stderr)
+    note(f"        {said} (the others: overtone day --from {dates[0]} --to {kept[0] - timedelta(days=1)} ...)")
     return kept
 
 
