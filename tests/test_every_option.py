@@ -63,11 +63,12 @@ FOLDERS = [*PATHS, ("FILE", "FILE' is a file; give a folder")]
 FEED = [*PATHS, ("/nowhere", "there is no file or folder '/nowhere'"), ("FOLDER", "nothing for eventsim in")]
 TABLES = [
     ("silver.listen", "unknown table 'silver.listen'; did you mean 'silver.listens'?"),
-    ("zzz", "unknown table 'zzz'; choose from bronze.ad_events, "),
+    *((name, f"unknown table {name!r}; choose from bronze.ad_events, ") for name in ("zzz", "")),
 ]
 FEEDS = [("evntsim", "unknown source 'evntsim'; did you mean 'eventsim'?"), ("", "unknown source ''; choose from ")]
 MODELS = [("respons", "unknown model 'respons'; did you mean 'response'?"), ("", "unknown model ''; choose from response")]
 STAGES = [("trian", "unknown stage 'trian'; did you mean 'train'?"), ("zzz", "unknown stage 'zzz'; choose from audiences, ")]
+STAGES += [("", "unknown stage ''; choose from audiences, ")]
 MOMENTS = [("soon", "'soon'"), ("2026-13-01T00:00", "2026-13-01"), ("", "''")]
 MOMENTS += [(moment, f"'{moment}' {FAR}") for moment in ("0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00")]
 NOTICES = [
@@ -126,7 +127,12 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
     (overtone, "audience build", DAY, COMMON | {"--campaigns": CAMPAIGNS, "--date": DATES}),
     (overtone, "audience export", DAY, COMMON | {"--exports": FOLDERS, "--date": DATES}),
     (overtone, "audience list", [], COMMON | {"--date": DATES}),
-    (overtone, "audience show", ["morning"], COMMON | {"name": [("mornin", "unknown audience 'mornin'")], "--date": DATES}),
+    (
+        overtone,
+        "audience show",
+        ["morning"],
+        COMMON | {"name": [("mornin", "unknown audience 'mornin'"), ("", "unknown audience ''")], "--date": DATES},
+    ),
     (overtone, "model list", [], COMMON),
     (overtone, "model approve", ["1", "--by", "ada"], COMMON | {"version": VERSIONS, "--by": NOBODY, "--model": MODELS}),
     (
@@ -145,7 +151,16 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         COMMON | {"name": TABLES, "--date": DATES, "--version": [("many", "'many'"), ("-1", "'-1'"), ("", "''")]},
     ),
     (overtone, "freshness", [], COMMON | {"--at": MOMENTS, "--notice": NOTICES}),
-    (overtone, "log", [], COMMON | {"--run": [("zz", "--run zz")], "--last": [("many", "'many'"), ("0", "0"), ("-1", "-1")]}),
+    (
+        overtone,
+        "log",
+        [],
+        COMMON
+        | {
+            "--run": [("zz", "--run zz"), ("", "--run '' is empty"), (" ", "--run ' ' is empty")],
+            "--last": [("many", "'many'"), ("0", "0"), ("-1", "-1")],
+        },
+    ),
     (overtone, "doctor", [], COMMON),
     (lambda argv: run_job(listens.JOB, argv), "", DAY, RANGE),
     (ingest.main, "", ["eventsim", "FOLDER"], INTAKE),
@@ -171,7 +186,11 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
             "--listeners": [("many", "'many'"), ("0", "listeners is 0; it must be at least 1")],
             "--days": [("many", "'many'"), ("-1", "days is -1; choose between 1 and 3,660"), ("9999999", "days is 9999999")],
             "--first": [*DATES, ("1999-12-31", "first is 1999-12-31; "), ("2100-01-02", "first is 2100-01-02; ")],
-            "--shard": [("x", "--shard 'x' is not LOW:HIGH"), ("5:2", "shard 5:2 is not within"), ("0:99999999", "is not within 0:")],
+            "--shard": [
+                *((word, f"--shard {word!r} is not LOW:HIGH") for word in ("x", "", ":", "1:")),
+                ("5:2", "shard 5:2 is not within"),
+                ("0:99999999", "is not within 0:"),
+            ],
             "--no-signal": FLAG,
         },
     ),

@@ -45,7 +45,7 @@ def chosen(options: argparse.Namespace) -> World:
     if options.preset not in PRESETS:
         raise WrongUse(f"unknown preset {options.preset!r}{did_you_mean(options.preset, PRESETS)}")
     changes = {name: getattr(options, name) for name in ("listeners", "days", "first") if getattr(options, name) is not None}
-    if options.shard:
+    if options.shard is not None:
         low, _, high = options.shard.partition(":")
         if not (low.isdigit() and high.isdigit()):
             raise WrongUse(f"--shard {options.shard!r} is not LOW:HIGH, such as 0:2000")

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> Reply:
 
     if options.stale and (options.date or options.first or options.last):
         raise WrongUse("--stale finds the dates itself; leave out --date, --from and --to, or leave out --stale")
-    if options.only and options.from_stage:
+    if options.only is not None and options.from_stage is not None:
         raise WrongUse(f"--only {options.only} and --from-stage {options.from_stage} contradict each other; name one of them")
     if options.trials < 1:
         raise WrongUse(f"--trials is {options.trials}; it has to be 1 or more")
@@ -81,11 +81,11 @@ def choose(stages: Sequence[Stage], only: str | None, start: str | None) -> tupl
     """Return the stages named by --only or --from-stage, else all; a wrong name raises `WrongUse`."""
     names = [stage.name for stage in stages]
     for name in (only, start):
-        if name and name not in names:
+        if name is not None and name not in names:
             raise WrongUse(f"unknown stage {name!r}{did_you_mean(name, names)}")
-    if only:
+    if only is not None:
         return tuple(stage for stage in stages if stage.name == only)
-    return tuple(stages[names.index(start) if start else 0 :])
+    return tuple(stages[0 if start is None else names.index(start) :])
 
 
 def _within(dates: Dates | None, known: Dates) -> Dates:

@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> Reply:
 
 def lake(options: argparse.Namespace) -> str | None:
     """Return the lake that --lake names; a real feed has one of its own unless one is named."""
-    own = None if options.source == WORLD or VARIABLE in os.environ else f"./build/{options.source}/lake"
+    own = f"./build/{options.source}/lake" if options.source in FEEDS and VARIABLE not in os.environ else None
     return own if options.lake is None else options.lake
 
 

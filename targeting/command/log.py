@@ -30,6 +30,8 @@ def run(options: argparse.Namespace) -> Reply:
     """List runs, newest last, or one run's events."""
     if options.last < 1:
         raise WrongUse(f"--last is {options.last}; it has to be 1 or more")
+    if options.run is not None and not options.run.strip():
+        raise WrongUse(f"--run {options.run!r} is empty; overtone log lists the runs")
     path = log_of(Address.choose(options.lake))
     runs: dict[str, list[dict[str, Any]]] = {}
     for line in read(path):

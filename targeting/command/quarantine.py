@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> Reply:
         return _release(options)
     if options.rows < 0:
         raise WrongUse(f"--rows is {options.rows}; it has to be 0 or more")
-    target = catalogue.table(options.target).name if options.target else None
+    target = catalogue.table(options.target).name if options.target is not None else None
     lake = opened(options.lake)
     none = nothing(lake, f"nothing was refused{f' for {target}' if target else ''}")
     rows = lake.read(QUARANTINE).to_pylist()
