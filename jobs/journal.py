@@ -155,17 +155,23 @@ def recorded(command: str, lake: str | None) -> Iterator[None]:
 
 
 def _failed(error: BaseException, started: float) -> None:
-    if isinstance(error, OvertoneError):
-        # A sentence that quotes a file about listeners is for the person at the keyboard alone.
-        tell("error", kind=type(error).__name__, sentence=None if error.quotes else str(error))
+    if isinstance(error, WrongUse):
+        # The sentence quotes what was typed, names and paths, or a file about listeners: it is for the person at the keyboard alone.
+        tell("error", kind=type(error).__name__, frames=_frames(error))
+        _ended(started, "failed", error.exit_code)
+    elif isinstance(error, OvertoneError):
+        tell("error", kind=type(error).__name__, sentence=str(error))
         _ended(started, "failed", error.exit_code)
     elif isinstance(error, KeyboardInterrupt):
         _ended(started, "interrupted", INTERRUPTED)
     else:
         # Messages of other libraries may quote rows: the kind and the place say where to look.
-        frames = [f"{_short(one.filename)}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__)]
-        tell("error", kind=type(error).__name__, frames=frames)
+        tell("error", kind=type(error).__name__, frames=_frames(error))
         _ended(started, "crashed", 1)
+
+
+def _frames(error: BaseException) -> list[str]:
+    return [f"{_short(one.filename)}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__)]
 
 
 def _ended(started: float, state: str, exit_code: int) -> None:

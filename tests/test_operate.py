@@ -204,8 +204,12 @@ def test_trained_versions_newest_first(call: Callable[..., Answer]) -> None:
 @pytest.mark.parametrize(
     ("argv", "code", "words"),
     [
-        (("model", "approve", "2", "--by", "Ada"), 4, "Ada trained version 2 of 'response': somebody else decides"),
-        (("model", "approve", "2", "--by", " ada "), 4, "trained version 2"),
+        (
+            ("model", "approve", "2", "--by", "Ada"),
+            4,
+            "version 2 of 'response' was trained by whoever would approve it: somebody else decides",
+        ),
+        (("model", "approve", "2", "--by", " ada "), 4, "trained by whoever"),
         (("model", "approve", "2", "--by", " "), 2, "' ' is empty; give a name"),
         (("model", "approve", "22", "--by", "Grace"), 2, "'response' has no version '22'; did you mean '2'?"),
         (("model", "approve", "2", "--by", "Grace", "--model", "respons"), 2, "unknown model 'respons'; did you mean 'response'?"),

@@ -215,7 +215,7 @@ def test_a_training_that_was_cut_before_the_lake_is_adopted(lake: ArrowLake, tra
 
 @pytest.mark.ray
 def test_the_author_may_not_approve_and_somebody_else_may(lake: ArrowLake, trained: Training) -> None:
-    with pytest.raises(Refused, match="Ada trained version 1"):
+    with pytest.raises(Refused, match="version 1 of 'response' was trained by whoever would approve it"):
         registry.approve(lake, "response", "1", by="Ada")
     assert registry.champion(lake, "response") is None
     assert registry.approve(lake, "response", "1", by="Grace").endswith("approved by Grace")

@@ -2,7 +2,6 @@
 
 OvertoneError            exit 1
 ├── WrongUse             exit 2   a wrong argument, setting or file: what the person at the keyboard can mend
-│   └── WrongRow                  a row of a file about listeners, quoted in the sentence, which no log may keep
 ├── HeldBack             exit 3   a batch broke its table's contract and was not published
 ├── Refused              exit 4   a gate said no (release of an audience, promotion of a model)
 ├── Conflict             exit 1   somebody else published the same range first
@@ -25,19 +24,15 @@ class OvertoneError(Exception):
     """Base of every error that Overtone raises on purpose; `exit_code` is what the process ends with."""
 
     exit_code = 1
-    quotes = False  # whether the sentence repeats what a file says of a listener
 
 
 class WrongUse(OvertoneError):
-    """A wrong argument, setting or input file."""
+    """A wrong argument, setting or input file.
+
+    The sentence repeats what was typed, or what a file says of a listener: people see it, logs do not.
+    """
 
     exit_code = 2
-
-
-class WrongRow(WrongUse):
-    """A row of a file about listeners that cannot be read. The sentence quotes it: people see it, logs do not."""
-
-    quotes = True
 
 
 class HeldBack(OvertoneError):

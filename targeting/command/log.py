@@ -61,7 +61,7 @@ def told(name: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, object]:
         "exit_code": end.get("exit_code"),
         "seconds": end.get("seconds"),
         **{event: len(by_event.get(event, ())) for event in ("published", "held_back")},
-        "error": error.get("sentence") or error.get("kind") or "",
+        "error": error.get("sentence") or " at ".join(filter(None, (error.get("kind"), *error.get("frames", ())[-1:]))),
     }
 
 
