@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 Dates = tuple[date, ...]
 FIRST, LAST = date(1970, 1, 1), date(2200, 12, 31)  # no event lies outside, and windows of months around a date stay in the calendar
+LONGEST = 200  # characters of a name
+SEEDS = 1 << 32
+MOST_TRIALS = 10_000  # of one search, each of which trains a model
 MOST_DAYS = 30 * 366  # of a range: the longest feeds span some twenty years, and every stage asks of each date what it depends on
 
 
@@ -31,10 +35,13 @@ def add_dates(parser: argparse.ArgumentParser) -> None:
 
 def iso_date(text: str) -> date:
     """Read a date of the form 2026-11-01."""
+    wrong = argparse.ArgumentTypeError(f"{text!r} is no date of the form 2026-11-01")
     try:
         found = date.fromisoformat(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date of the form 2026-11-01") from error
+        raise wrong from error
+    if found.isoformat() != text:  # Python reads 20261101 and 2026-W44-7 too
+        raise wrong
     if not FIRST <= found <= LAST:
         raise argparse.ArgumentTypeError(f"{text!r} lies too far off; choose between {FIRST} and {LAST}")
     return found
@@ -55,7 +62,20 @@ def somebody(text: str) -> str:
     """Read a person's name."""
     if not text.strip():
         raise argparse.ArgumentTypeError(f"{text!r} is empty; give a name")
+    if not text.isprintable() or len(text) > LONGEST:
+        raise argparse.ArgumentTypeError(f"{text[:LONGEST]!r} is no name; give one of printable characters, {LONGEST} at most")
     return text
+
+
+def whole(least: int, most: int = 10**9) -> Callable[[str], int]:
+    """Return what reads a whole number from `least` to `most`, written in plain digits."""
+
+    def read(text: str) -> int:
+        if re.fullmatch(r"-?[0-9]{1,18}", text) and least <= int(text) <= most:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"{text[:LONGEST]!r} will not do; give a whole number from {least} to {most}")
+
+    return read
 
 
 def a_path(text: str) -> Path:
@@ -70,6 +90,8 @@ def located(text: str) -> Path:
     """Return a path as a person types it, `~` and all; one at which this machine cannot even look raises `WrongUse`."""
     if not text.strip():
         raise WrongUse(f"{text!r} is empty; give a path")
+    if "://" in text:  # else a folder called s3: would be made here
+        raise WrongUse(f"{text!r} is a URI; give a path on this machine")
     try:
         found = Path(text).expanduser()
     except RuntimeError as error:
@@ -116,6 +138,9 @@ def parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpa
         told = io.StringIO()
         try:
             with redirect_stdout(told), redirect_stderr(told):
+                for word in sys.argv[1:] if argv is None else argv:
+                    if word.startswith("--") and word.endswith("=--"):  # older argparse makes a list of it
+                        parser.error(f"argument {word[:-3]}: '--' is no value")
                 found.append(parser.parse_args(argv))
         except SystemExit as end:
             if end.code:

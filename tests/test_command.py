@@ -65,9 +65,9 @@ def test_tables_lists_all_with_their_contract(capsys: pytest.CaptureFixture[str]
         (("audience", "show", "x"), "is empty: take a feed in (overtone ingest --help), or see everything run once (overtone demo)"),
         (("audience", "build", "--date", "2026-11-01"), "no listener features of 2026-11-01 are published; there are none at all"),
         (("audience", "export", "--date", "2026-11-01"), "no audiences of 2026-11-01 are published; there are none at all"),
-        (("day", "--date", "2026-11-01", "--trials", "0"), "--trials is 0; it has to be 1 or more"),
-        (("demo", "--trials", "0"), "--trials is 0; it has to be 1 or more"),
-        (("demo", "--listeners", "-5"), "--listeners is -5; it has to be 1 or more"),
+        (("day", "--date", "2026-11-01", "--trials", "0"), "'0' will not do; give a whole number from 1 to 10000"),
+        (("demo", "--trials", "0"), "'0' will not do; give a whole number from 1 to 10000"),
+        (("demo", "--listeners", "-5"), "'-5' will not do; give a whole number from 1 to 1000000000"),
         (("demo", "--source", "evntsim", "--input", "x"), "unknown source 'evntsim'; did you mean 'eventsim'?"),
         (
             ("demo", "--source", "native", "--input", "x"),

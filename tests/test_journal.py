@@ -329,7 +329,8 @@ def test_one_run_is_shown_whole_by_the_first_letters_of_its_id(shown: Any, lake:
 
 
 @pytest.mark.parametrize(
-    ("argv", "words"), [(("--run", "1999"), "there is none in"), (("--run", "20"), "3 runs are called so"), (("--last", "0"), "1 or more")]
+    ("argv", "words"),
+    [(("--run", "1999"), "there is none in"), (("--run", "20"), "3 runs are called so"), (("--last", "0"), "a whole number from 1")],
 )
 def test_a_run_that_cannot_be_shown_is_wrong_use(
     argv: tuple[str, ...], words: str, shown: Any, lake: str, capsys: pytest.CaptureFixture[str]

@@ -367,7 +367,7 @@ def test_what_is_missing_is_said_and_nothing_is_trained(tmp_path: Path) -> None:
         (["response", "--as-of", "2026-11-09"], 0, "response: no ad log"),
         (["models"], 0, "models:\n- name: response"),
         (["response", "--as-of", "yesterday"], 2, "'yesterday' is no date of the form 2026-11-01"),
-        (["response", "--as-of", "2026-11-09", "--trials", "0"], 2, "'0' is no positive number"),
+        (["response", "--as-of", "2026-11-09", "--trials", "0"], 2, "'0' will not do; give a whole number from 1 to 10000"),
         (["respnse"], 2, "invalid choice: 'respnse'"),
     ],
 )

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import sys
 from dataclasses import replace
 
-from jobs.console import guarded, iso_date, no_file, parsed, say
+from jobs.console import SEEDS, guarded, iso_date, no_file, parsed, say, whole
 from jobs.journal import recorded
 from jobs.lake.address import Address
 from jobs.world.preset import PRESETS, World
@@ -29,11 +30,11 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     found = argparse.ArgumentParser(prog="python -m jobs.world", description="Make a known-truth world: feed files and truth.* tables.")
     found.add_argument("--preset", default="demo", help=f"one of {', '.join(PRESETS)}")
-    found.add_argument("--seed", type=int, default=7)
+    found.add_argument("--seed", type=whole(0, SEEDS - 1), default=7)
     found.add_argument("--out", required=True, help="folder or URI of the feed files; must be empty")
     found.add_argument("--lake", help="lake for the truth tables (default OVERTONE_LAKE, else ./build/lake)")
-    found.add_argument("--listeners", type=int)
-    found.add_argument("--days", type=int)
+    found.add_argument("--listeners", type=whole(1))
+    found.add_argument("--days", type=whole(1))
     found.add_argument("--first", type=iso_date, help="first UTC date")
     found.add_argument("--shard", help="LOW:HIGH, make only these listeners of the world")
     found.add_argument("--no-signal", action="store_true", help="every impression has the same click probability")
@@ -46,10 +47,10 @@ def chosen(options: argparse.Namespace) -> World:
         raise WrongUse(f"unknown preset {options.preset!r}{did_you_mean(options.preset, PRESETS)}")
     changes = {name: getattr(options, name) for name in ("listeners", "days", "first") if getattr(options, name) is not None}
     if options.shard is not None:
-        low, _, high = options.shard.partition(":")
-        if not (low.isdigit() and high.isdigit()):
+        ends = re.fullmatch(r"([0-9]{1,10}):([0-9]{1,10})", options.shard)
+        if ends is None:
             raise WrongUse(f"--shard {options.shard!r} is not LOW:HIGH, such as 0:2000")
-        changes["shard"] = (int(low), int(high))
+        changes["shard"] = (int(ends[1]), int(ends[2]))
     return replace(PRESETS[options.preset], seed=options.seed, signal=not options.no_signal, **changes)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.console import a_path, add_dates, asked, days, no_file, note, somebody
+from jobs.console import MOST_TRIALS, a_path, add_dates, asked, days, no_file, note, somebody, whole
 from jobs.contracts.events import PLAYS
 from jobs.journal import tell
 from jobs.lake.address import Address
@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from-stage", metavar="STAGE", help="this stage and those after it")
     parser.add_argument("--campaigns", type=a_path, default=CAMPAIGNS, help=f"campaign file (default: {CAMPAIGNS})")
     parser.add_argument("--exports", type=a_path, help="folder for exported audiences (default: beside the lake)")
-    parser.add_argument("--trials", type=int, default=4, help="models to try (default: 4)")
+    parser.add_argument("--trials", type=whole(1, MOST_TRIALS), default=4, help="models to try (default: 4)")
     parser.add_argument("--author", type=somebody, default="overtone", help="who trains; another person must approve (default: overtone)")
 
 
@@ -58,8 +58,6 @@ def run(options: argparse.Namespace) -> Reply:
         raise WrongUse("--stale finds the dates itself; leave out --date, --from and --to, or leave out --stale")
     if options.only is not None and options.from_stage is not None:
         raise WrongUse(f"--only {options.only} and --from-stage {options.from_stage} contradict each other; name one of them")
-    if options.trials < 1:
-        raise WrongUse(f"--trials is {options.trials}; it has to be 1 or more")
     chosen = choose(STAGES, options.only, options.from_stage)
     if "audiences" in [stage.name for stage in chosen]:
         load(options.campaigns)  # a mistake in the file is said now, not after all stages before

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.console import a_path, no_file, note
+from jobs.console import MOST_TRIALS, SEEDS, a_path, no_file, note, whole
 from jobs.contracts.delivery import APPROVALS, TRAININGS
 from jobs.contracts.events import PLAYS
 from jobs.lake.address import VARIABLE, Address
@@ -64,10 +64,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input", type=a_path, help="folder or file of a real feed; its lake is then build/SOURCE/lake unless one is named"
     )
-    parser.add_argument("--listeners", type=int, default=20_000, help="listeners of the world (default: 20,000)")
-    parser.add_argument("--days", type=int, default=40, help="days of the world (default: 40)")
-    parser.add_argument("--seed", type=int, default=7, help="seed of the world (default: 7)")
-    parser.add_argument("--trials", type=int, default=4, help="models to try (default: 4)")
+    parser.add_argument("--listeners", type=whole(1), default=20_000, help="listeners of the world (default: 20,000)")
+    parser.add_argument("--days", type=whole(1), default=40, help="days of the world (default: 40)")
+    parser.add_argument("--seed", type=whole(0, SEEDS - 1), default=7, help="seed of the world (default: 7)")
+    parser.add_argument("--trials", type=whole(1, MOST_TRIALS), default=4, help="models to try (default: 4)")
     parser.add_argument(
         "--campaigns", type=a_path, help="campaign file (default: infra/campaigns.yaml; infra/campaigns-small.yaml for a real feed)"
     )
@@ -126,9 +126,6 @@ def world_setting(address: Address, *, listeners: int, days: int, seed: int, sig
 
 
 def _setting(options: argparse.Namespace, address: Address) -> Setting:
-    for name in ("listeners", "days", "trials"):
-        if getattr(options, name) < 1:
-            raise WrongUse(f"--{name} is {getattr(options, name)}; it has to be 1 or more")
     if options.source == WORLD:
         if options.input is not None:
             raise WrongUse(f"--input {options.input}: the world makes its own feed; name the form of this one with --source")
