@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs import ledger
-from jobs.console import guarded, somebody
+from jobs.console import a_path, guarded, parsed, say, somebody
 from jobs.contracts.events import LISTENERS, PLAYS
 from jobs.fingerprint import fingerprint
 from jobs.intake import Count, Intake, take
@@ -222,16 +222,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         description="Take the files of a feed into the lake.", epilog="example: eventsim ./feed --basis assume"
     )
     parser.add_argument("source", help=f"one of {', '.join(SOURCES)}")
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="files, or folders of files")
+    parser.add_argument("paths", type=a_path, nargs="+", metavar="PATH", help="files, or folders of files")
     parser.add_argument("--basis", default="none", help="none (default), assume or file:consent.csv")
     parser.add_argument("--user", type=somebody, help="whose listening it is, for feeds that do not say")
     parser.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
-    options = parser.parse_args(argv)
+    options = parsed(parser, argv)
 
     def action() -> None:
         lake = SparkLake(Address.choose(options.lake))
         done = ingest(lake, options.source, options.paths, clock=datetime.now(UTC), basis=options.basis, user=options.user)
-        sys.stdout.write(done.text() + "\n")
+        say(done.text())
 
     sys.exit(guarded(recorded("jobs.ingest", options.lake)(action)))
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from jobs.lake.address import Address
 from jobs.lines import Lines
-from validation.verdict import OvertoneError, WrongUse
+from validation.verdict import INTERRUPTED, OvertoneError, WrongUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +42,6 @@ TEXT = re.compile(r".*", re.DOTALL)
 WORDS = re.compile(r"[\w ()./:,=+-]{0,200}")
 REASON = re.compile(r"[a-z][a-z0-9_]*")  # the name of a rule or of a parse error: code, not data
 NUMBER, REASONS, FRAMES = "a number", "rows by reason", "places in the code"
-INTERRUPTED = 130
 
 # Every field that an event may have, and the form of its value.
 FIELDS: Mapping[str, re.Pattern[str] | str] = {
@@ -156,17 +155,23 @@ def recorded(command: str, lake: str | None) -> Iterator[None]:
 
 
 def _failed(error: BaseException, started: float) -> None:
-    if isinstance(error, OvertoneError):
-        # A sentence that quotes a file about listeners is for the person at the keyboard alone.
-        tell("error", kind=type(error).__name__, sentence=None if error.quotes else str(error))
+    if isinstance(error, WrongUse):
+        # The sentence quotes what was typed, names and paths, or a file about listeners: it is for the person at the keyboard alone.
+        tell("error", kind=type(error).__name__, frames=_frames(error))
+        _ended(started, "failed", error.exit_code)
+    elif isinstance(error, OvertoneError):
+        tell("error", kind=type(error).__name__, sentence=str(error))
         _ended(started, "failed", error.exit_code)
     elif isinstance(error, KeyboardInterrupt):
         _ended(started, "interrupted", INTERRUPTED)
     else:
         # Messages of other libraries may quote rows: the kind and the place say where to look.
-        frames = [f"{_short(one.filename)}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__)]
-        tell("error", kind=type(error).__name__, frames=frames)
+        tell("error", kind=type(error).__name__, frames=_frames(error))
         _ended(started, "crashed", 1)
+
+
+def _frames(error: BaseException) -> list[str]:
+    return [f"{_short(one.filename)}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__)]
 
 
 def _ended(started: float, state: str, exit_code: int) -> None:

@@ -54,7 +54,8 @@ class Lines(logging.Handler):
             self._waiting.clear()
         except OSError as error:
             self._given_up = True
-            sys.stderr.write(f"overtone: this run leaves no log: {self.path} cannot be written ({error.strerror})\n")
+            with suppress(OSError):
+                sys.stderr.write(f"overtone: this run leaves no log: {self.path} cannot be written ({error.strerror})\n")
 
 
 def append(path: Path, line: bytes) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from jobs.console import Dates, add_dates, asked, guarded
+from jobs.console import Dates, add_dates, asked, guarded, parsed, say
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.fingerprint import arguments, code_of, fingerprint, home
 from jobs.journal import recorded
@@ -169,15 +169,11 @@ def main(job: Job, argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=f"Write {job.writes.name}: {job.writes.row}.", epilog="example: --date 2026-11-01")
     add_dates(parser)
     parser.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
-    options = parser.parse_args(argv)
+    options = parsed(parser, argv)
     from jobs.lake.spark import SparkLake
 
     logged = recorded(home(job.build), options.lake)
-    sys.exit(guarded(logged(lambda: _say(run(job, SparkLake(Address.choose(options.lake)), asked(options))))))
-
-
-def _say(outcome: Outcome) -> None:
-    sys.stdout.write(outcome.sentence + "\n")
+    sys.exit(guarded(logged(lambda: say(run(job, SparkLake(Address.choose(options.lake)), asked(options)).sentence))))
 
 
 def _frame(read: Read, lake: SparkLake, dates: Dates) -> DataFrame:

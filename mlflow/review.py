@@ -12,7 +12,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from jobs.console import guarded, somebody
+from jobs.console import guarded, parsed, say, somebody
 from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
 from ray_tune import registry
@@ -33,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default="response", help="name of the model (default: response)")
     parser.add_argument("--by", type=somebody, help="who approves; not the one who trained it")
     parser.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
-    options = parser.parse_args(argv)
-    return guarded(lambda: print(answer(options), end=""))
+    options = parsed(parser, argv)
+    return guarded(lambda: say(answer(options), end=""))
 
 
 def answer(options: argparse.Namespace) -> str:

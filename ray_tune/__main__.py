@@ -10,13 +10,11 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from jobs.console import guarded, iso_date, somebody
+from jobs.console import MOST_TRIALS, SEEDS, guarded, iso_date, parsed, say, somebody, whole
 from jobs.journal import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-SEEDS = 1 << 32
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,12 +26,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, model in MODELS.items():
         one = commands.add_parser(name, help=model.meaning, epilog=f"example: python -m ray_tune {name} --as-of 2026-11-09 --trials 4")
         one.add_argument("--as-of", type=iso_date, required=True, help="last UTC date whose data it may see")
-        one.add_argument("--trials", type=_positive, default=4, help="sets of parameters to try (default: 4)")
+        one.add_argument("--trials", type=whole(1, MOST_TRIALS), default=4, help="sets of parameters to try (default: 4)")
         one.add_argument("--author", type=somebody, default="overtone", help="who trains; somebody else must approve (default: overtone)")
-        one.add_argument("--seed", type=_seed, default=7, help="of sampling, boosting and intervals (default: 7)")
+        one.add_argument("--seed", type=whole(0, SEEDS - 1), default=7, help="of sampling, boosting and intervals (default: 7)")
         one.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
     commands.add_parser("models", help="print all models as YAML", epilog="example: python -m ray_tune models > mlflow/models.yaml")
-    options = parser.parse_args(argv)
+    options = parsed(parser, argv)
     if options.command == "models":
         return guarded(_declare)
     return guarded(recorded("ray_tune", options.lake)(lambda: _train(options)))
@@ -47,26 +45,13 @@ def _train(options: argparse.Namespace) -> None:
     from ray_tune.run import train
 
     order = Order(model(options.command), options.as_of, options.trials, options.seed, options.author)
-    print(train(ArrowLake(Address.choose(options.lake)), order).sentence)
+    say(train(ArrowLake(Address.choose(options.lake)), order).sentence)
 
 
 def _declare() -> None:
     from ray_tune.models import declaration
 
-    print(declaration(), end="")
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
-    return number
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= SEEDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number from 0 to {SEEDS - 1}")
-    return int(text)
+    say(declaration(), end="")
 
 
 if __name__ == "__main__":

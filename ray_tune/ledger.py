@@ -52,7 +52,7 @@ def decide(lake: ArrowLake, model: str, version: str, by: str, at: datetime | No
     if not name:
         raise WrongUse("an approval names the person who decides: --by NAME")
     if name.casefold() == str(wanted["author"]).strip().casefold():
-        raise Refused(f"{name} trained version {version} of {model!r}: somebody else decides whether it serves")
+        raise Refused(f"version {version} of {model!r} was trained by whoever would approve it: somebody else decides whether it serves")
     if wanted["gate"] != PASSED:
         raise Refused(f"version {version} of {model!r} did not pass its gate: {wanted['reason']}")
     if serving(lake, model) == version:

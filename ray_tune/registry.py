@@ -31,6 +31,7 @@ from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
 from jobs.journal import tell
+from jobs.services import MLFLOW, reach
 from ray_tune.ledger import decide, serving, training
 from ray_tune.record import Version
 from ray_tune.scorer import Scorer
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from ray_tune.record import Record
     from validation.gates.promotion import Estimate
 
-VARIABLE = "MLFLOW_TRACKING_URI"
+VARIABLE = MLFLOW
 SERVERS = ("http://", "https://", "databricks")
 CHAMPION, CHALLENGER = "champion", "challenger"
 MARK, KIND, VERSION_TAGS = "overtone.fingerprint", "overtone.kind", ("gate", "reason", "author", "as_of", "fingerprint")
@@ -59,6 +60,7 @@ def tracking_uri(lake: ArrowLake) -> str:
 
 def client(lake: ArrowLake) -> MlflowClient:
     """Point MLflow at the lake's tracking store, quietly, and return a client of it."""
+    reach(VARIABLE)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     if not os.environ.get(VARIABLE):
@@ -163,6 +165,7 @@ def approve(lake: ArrowLake, model: str, version: str, *, by: str, at: datetime 
 
     The author's own word, and a version whose gate failed, raise `Refused`; an unknown version raises `WrongUse`.
     """
+    reach(VARIABLE)  # first: a decision that nobody could act upon would be half of one
     sentence = decide(lake, model, version, by, at)
     client(lake).set_registered_model_alias(model, CHAMPION, version)
     tell("approved", name=model, model_version=version)

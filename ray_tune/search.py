@@ -39,6 +39,7 @@ from ray.tune.error import TuneError
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 
+from jobs.services import RAY, reach
 from ray_tune.train import boost, main_effects
 from validation.verdict import OvertoneError
 
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from ray_tune.examples import Encoded
     from ray_tune.models.model import Model, Setting
 
-ADDRESS = "RAY_ADDRESS"
+ADDRESS = RAY
 METRIC, ROUNDS = "auc", "rounds"
 SHORT = Path("/tmp")  # noqa: S108 - where the temporary folder is long: a socket's whole path has to fit into 107 characters
 LONGEST = 30
@@ -174,6 +175,7 @@ def _trial(params: Mapping[str, Setting], told: Any) -> Trial:
 @contextlib.contextmanager
 def cluster(cpus: int, data: Encoded) -> Iterator[Path]:
     """Give a scratch folder and a running Ray; a local one ends, with every process it started, when the block does."""
+    reach(ADDRESS)
     sweep()
     scratch = Path(tempfile.mkdtemp(prefix=f"{mark()}{os.getpid()}-", dir=room()))
     size = data.whole.matrix.nbytes

@@ -9,7 +9,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from jobs.console import guarded
+from jobs.console import guarded, parsed, say
 from jobs.journal import recorded
 from targeting.command import audience, day, demo, doctor, freshness, history, ingest, log, maintain, model, quarantine, status, tables
 
@@ -63,20 +63,19 @@ def _wide(prog: str) -> argparse.HelpFormatter:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and end the process with the platform's exit code."""
-    options = parser().parse_args(argv)
-    replies: list[Reply] = []
-    try:
-        code = guarded(lambda: replies.append(_run(options)), f"overtone {options.command}")
-    except KeyboardInterrupt:
-        print(f"overtone {options.command}: interrupted; run it again to go on", file=sys.stderr)
-        sys.exit(130)
-    for reply in replies:
-        text = reply.show(as_json=options.json)
-        if text:
-            print(text)
-        code = reply.exit_code
-    if code:
+    options, answered = parsed(parser(), argv), list[int]()
+    code = guarded(lambda: answered.append(_answer(options)), f"overtone {options.command}")
+    if code := code or sum(answered):
         sys.exit(code)
+
+
+def _answer(options: argparse.Namespace) -> int:
+    """Run a command and say what it answers; return the answer's exit code."""
+    reply = _run(options)
+    text = reply.show(as_json=options.json)
+    if text:
+        say(text)
+    return reply.exit_code
 
 
 def _run(options: argparse.Namespace) -> Reply:

@@ -75,6 +75,8 @@ def load(path: Path) -> tuple[Campaign, ...]:
         raise WrongUse(f"there is no campaign file {str(path)!r}")
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Once)  # noqa: S506  # a SafeLoader that refuses doubled keys
+    except OSError as error:
+        raise WrongUse(f"the campaign file {str(path)!r} cannot be read: {error.strerror}") from error
     except RecursionError as error:
         raise WrongUse(f"{path}: not YAML that anybody writes: it is nested too deeply") from error
     except (yaml.YAMLError, ValueError) as error:

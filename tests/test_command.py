@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobs.catalogue import TABLES
+from jobs.console import guarded
 from targeting.__main__ import COMMANDS, main, parser
 from targeting.command.reply import table
 
@@ -64,9 +65,9 @@ def test_tables_lists_all_with_their_contract(capsys: pytest.CaptureFixture[str]
         (("audience", "show", "x"), "is empty: take a feed in (overtone ingest --help), or see everything run once (overtone demo)"),
         (("audience", "build", "--date", "2026-11-01"), "no listener features of 2026-11-01 are published; there are none at all"),
         (("audience", "export", "--date", "2026-11-01"), "no audiences of 2026-11-01 are published; there are none at all"),
-        (("day", "--date", "2026-11-01", "--trials", "0"), "--trials is 0; it has to be 1 or more"),
-        (("demo", "--trials", "0"), "--trials is 0; it has to be 1 or more"),
-        (("demo", "--listeners", "-5"), "--listeners is -5; it has to be 1 or more"),
+        (("day", "--date", "2026-11-01", "--trials", "0"), "'0' will not do; give a whole number from 1 to 10000"),
+        (("demo", "--trials", "0"), "'0' will not do; give a whole number from 1 to 10000"),
+        (("demo", "--listeners", "-5"), "'-5' will not do; give a whole number from 1 to 1000000000"),
         (("demo", "--source", "evntsim", "--input", "x"), "unknown source 'evntsim'; did you mean 'eventsim'?"),
         (
             ("demo", "--source", "native", "--input", "x"),
@@ -86,6 +87,13 @@ def test_wrong_use_ends_with_2_and_says_what_was_wrong(
     code, out, err = call(capsys, *argv, *lake)
     assert (code, out) == (2, "")
     assert words in err
+
+
+def test_a_place_that_fails_in_the_midst_of_the_work_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("a file")
+    assert guarded((tmp_path / "file/folder").mkdir) == 1
+    said = f"overtone: '{tmp_path}/file/folder': Not a directory; name another place, or make this one what it has to be\n"
+    assert capsys.readouterr().err == said
 
 
 def test_an_empty_lake_has_a_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 REVIEW = runpy.run_path(str(ROOT / "mlflow/review.py"))["main"]
+FAR = "lies too far off; choose between 1970-01-01 and 2200-12-31"
 DATE, DAY = "is no date of the form 2026-11-01", ["--date", "2026-11-01"]
 DATES = [
     ("yesterday", f"'yesterday' {DATE}"),
     ("2026-02-30", f"'2026-02-30' {DATE}"),
     ("", f"'' {DATE}"),
     ("01.11.2026", f"'01.11.2026' {DATE}"),
+    *((day, f"'{day}' {DATE}") for day in ("20261101", "2026-W44-7", "2026-11-01 ", "\uff12026-11-01")),
+    *((day, f"'{day}' {FAR}") for day in ("0001-01-01", "1500-01-01", "1969-12-31", "2201-01-01", "9999-12-31")),
 ]
 LAKES = [
     ("ftp://x/y", "unknown scheme 'ftp'; choose from file, s3, s3a, gs, abfss"),
@@ -42,23 +45,47 @@ LAKES = [
     ("S3://", "lake 'S3://' names no bucket; give a folder or a URI such as s3://bucket/lake"),
     ("~nosuchuser/x", "lake '~nosuchuser/x': "),
 ]
-COUNTS = [("many", "'many'"), ("0", "it has to be 1 or more"), ("-3", "-3"), ("1.5", "'1.5'"), ("", "''")]
-SEEDS = [("lucky", "'lucky'"), ("-1", "is no seed; give a whole number from 0 to 4294967295"), ("99999999999", "is no seed")]
-CAMPAIGNS = [("nowhere.yaml", "there is no campaign file 'nowhere.yaml'"), ("FOLDER", "there is no campaign file"), ("FILE", "FILE")]
+FROM = "will not do; give a whole number from"
+# Words, other scripts' digits, what Python alone takes for a number, and more digits than it reads.
+NUMBERS = [
+    (word, f"{word[:200]!r} {FROM}") for word in ("many", "-3", "1.5", "", "1e3", "NaN", "1_0", "+4", " 4", "\u0664", "\u00b2", "9" * 5000)
+]
+COUNTS = [*NUMBERS, ("0", f"'0' {FROM} 1 to ")]
+SEEDS = [*NUMBERS, ("-1", f"'-1' {FROM} 0 to 4294967295"), ("4294967296", f"'4294967296' {FROM} 0 to 4294967295")]
+PATHS = [
+    ("", "is empty"),
+    ("~nosuchuser/x", "'~nosuchuser/x': there is no user of that name"),
+    ("s3://bucket/x", "'s3://bucket/x' is a URI; give a path on this machine"),
+    ("LOOP", "LOOP' is no path to use: Too many levels of symbolic links"),
+    ("n" * 300, "n' is no path to use: File name too long"),
+    ("FILE/x", "FILE/x' is no path to use: Not a directory"),
+    ("nul\0", "nul\\x00' is no path to use: embedded null byte"),
+]
+CAMPAIGNS = [
+    *PATHS,
+    ("nowhere.yaml", "there is no campaign file 'nowhere.yaml'"),
+    ("FOLDER", "there is no campaign file"),
+    ("FILE", "FILE"),
+]
+CAMPAIGNS += [("/proc/self/mem", "the campaign file '/proc/self/mem' cannot be read: Input/output error")]
 NOBODY = [("", "is empty"), (" ", "is empty")]
-FOLDERS = [("FILE", "FILE' is a file; give a folder")]
+NOBODY += [(name, f"{name[:200]!r} is no name") for name in ("a\nb", "\x1b[31m", "\ud800", "\u202e", "a" * 201)]
+FOLDERS = [*PATHS, ("FILE", "FILE' is a file; give a folder")]
+FEED = [*PATHS, ("/nowhere", "there is no file or folder '/nowhere'"), ("FOLDER", "nothing for eventsim in")]
 TABLES = [
     ("silver.listen", "unknown table 'silver.listen'; did you mean 'silver.listens'?"),
-    ("zzz", "unknown table 'zzz'; choose from bronze.ad_events, "),
+    *((name, f"unknown table {name!r}; choose from bronze.ad_events, ") for name in ("zzz", "")),
 ]
 FEEDS = [("evntsim", "unknown source 'evntsim'; did you mean 'eventsim'?"), ("", "unknown source ''; choose from ")]
 MODELS = [("respons", "unknown model 'respons'; did you mean 'response'?"), ("", "unknown model ''; choose from response")]
 STAGES = [("trian", "unknown stage 'trian'; did you mean 'train'?"), ("zzz", "unknown stage 'zzz'; choose from audiences, ")]
+STAGES += [("", "unknown stage ''; choose from audiences, ")]
 MOMENTS = [("soon", "'soon'"), ("2026-13-01T00:00", "2026-13-01"), ("", "''")]
+MOMENTS += [(moment, f"'{moment}' {FAR}") for moment in ("0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00")]
 NOTICES = [
+    *(one for one in PATHS if "://" not in one[0]),
     ("ftp://x/y", "ftp://"),
     ("FOLDER", "--notice FOLDER is a folder; give a file, or http(s)://HOST/PATH"),
-    ("", "--notice is empty"),
 ]
 FLAG = [("=yes", "ignored explicit argument 'yes'")]
 VERSIONS = [("x1", "x1"), ("99", "99"), ("", "version")]
@@ -67,10 +94,12 @@ COMMON: dict[str, Wrong] = {"--lake": LAKES, "--json": FLAG}
 RANGE: dict[str, Wrong] = {"--date": DATES, "--from": DATES, "--to": DATES, "--lake": LAKES}
 INTAKE: dict[str, Wrong] = {
     "source": FEEDS,
-    "PATH": [("/nowhere", "there is no file or folder '/nowhere'"), ("FOLDER", "nothing for eventsim in")],
+    "PATH": FEED,
     "--basis": [
         *((word, f"--basis {word!r}: choose none, assume or file:consent.csv") for word in ("", "all", "file:", "assume:x")),
         ("file:/nowhere", "there is no file '/nowhere'"),
+        *((f"file:{path}", told) for path, told in PATHS if path),
+        ("file:/proc/self/mem", "--basis file: '/proc/self/mem' cannot be read: Input/output error"),
     ],
     "--user": NOBODY,
     "--lake": LAKES,
@@ -82,7 +111,12 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         "demo",
         [],
         COMMON
-        | {"--source": FEEDS, "--input": [("x", "--input x: the world makes its own feed")], "--listeners": COUNTS, "--days": COUNTS}
+        | {
+            "--source": FEEDS,
+            "--input": [*PATHS, ("x", "--input x: the world makes its own feed")],
+            "--listeners": COUNTS,
+            "--days": COUNTS,
+        }
         | {"--seed": SEEDS, "--trials": COUNTS, "--campaigns": CAMPAIGNS},
     ),
     (
@@ -104,14 +138,19 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
     (overtone, "audience build", DAY, COMMON | {"--campaigns": CAMPAIGNS, "--date": DATES}),
     (overtone, "audience export", DAY, COMMON | {"--exports": FOLDERS, "--date": DATES}),
     (overtone, "audience list", [], COMMON | {"--date": DATES}),
-    (overtone, "audience show", ["morning"], COMMON | {"name": [("mornin", "unknown audience 'mornin'")], "--date": DATES}),
+    (
+        overtone,
+        "audience show",
+        ["morning"],
+        COMMON | {"name": [("mornin", "unknown audience 'mornin'"), ("", "unknown audience ''")], "--date": DATES},
+    ),
     (overtone, "model list", [], COMMON),
     (overtone, "model approve", ["1", "--by", "ada"], COMMON | {"version": VERSIONS, "--by": NOBODY, "--model": MODELS}),
     (
         overtone,
         "quarantine list",
         [],
-        COMMON | {"--target": TABLES, "--rows": [("many", "'many'"), ("-1", "--rows is -1; it has to be 0 or more")]},
+        COMMON | {"--target": TABLES, "--rows": NUMBERS},
     ),
     (overtone, "quarantine release", ["eventsim", "FOLDER"], COMMON | {name: INTAKE[name] for name in ("source", "PATH", "--user")}),
     (overtone, "maintain", [], COMMON | {"--date": DATES}),
@@ -120,10 +159,19 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         overtone,
         "table restore",
         ["silver.listens", *DAY, "--version", "1"],
-        COMMON | {"name": TABLES, "--date": DATES, "--version": [("many", "'many'"), ("-1", "'-1'"), ("", "''")]},
+        COMMON | {"name": TABLES, "--date": DATES, "--version": NUMBERS},
     ),
     (overtone, "freshness", [], COMMON | {"--at": MOMENTS, "--notice": NOTICES}),
-    (overtone, "log", [], COMMON | {"--run": [("zz", "--run zz")], "--last": [("many", "'many'"), ("0", "0"), ("-1", "-1")]}),
+    (
+        overtone,
+        "log",
+        [],
+        COMMON
+        | {
+            "--run": [("zz", "--run zz"), ("", "--run '' is empty"), (" ", "--run ' ' is empty")],
+            "--last": COUNTS,
+        },
+    ),
     (overtone, "doctor", [], COMMON),
     (lambda argv: run_job(listens.JOB, argv), "", DAY, RANGE),
     (ingest.main, "", ["eventsim", "FOLDER"], INTAKE),
@@ -131,8 +179,7 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         ray_tune.main,
         "response",
         ["--as-of", "2026-11-01"],
-        {"--as-of": DATES, "--trials": [("many", "'many' is no positive number"), ("0", "'0' is no positive number")]}
-        | {"--author": NOBODY, "--seed": SEEDS, "--lake": LAKES},
+        {"--as-of": DATES, "--trials": COUNTS} | {"--author": NOBODY, "--seed": SEEDS, "--lake": LAKES},
     ),
     (ray_tune.main, "models", [], {}),
     (validation_main.main, "table", ["silver.listens", *DAY], RANGE | {"name": TABLES}),
@@ -144,12 +191,16 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         {
             "--preset": [("dem", "unknown preset 'dem'; did you mean 'demo'?"), ("zzz", "unknown preset 'zzz'; choose from demo, huge")],
             "--seed": SEEDS,
-            "--out": [("ftp://x", "unknown scheme 'ftp'"), ("", "empty"), ("FILE", "FILE' is a file; give a folder")],
+            "--out": [*PATHS[4:5], ("ftp://x", "unknown scheme 'ftp'"), ("", "empty"), ("FILE", "FILE' is a file; give a folder")],
             "--lake": LAKES,
-            "--listeners": [("many", "'many'"), ("0", "listeners is 0; it must be at least 1")],
-            "--days": [("many", "'many'"), ("-1", "days is -1; choose between 1 and 3,660"), ("9999999", "days is 9999999")],
-            "--first": [*DATES, ("1999-12-31", "first is 1999-12-31; "), ("9999-12-30", "first is 9999-12-30; ")],
-            "--shard": [("x", "--shard 'x' is not LOW:HIGH"), ("5:2", "shard 5:2 is not within"), ("0:99999999", "is not within 0:")],
+            "--listeners": COUNTS,
+            "--days": [*COUNTS, ("3661", "days is 3661; choose between 1 and 3,660")],
+            "--first": [*DATES, ("1999-12-31", "first is 1999-12-31; "), ("2100-01-02", "first is 2100-01-02; ")],
+            "--shard": [
+                *((word, f"--shard {word!r} is not LOW:HIGH") for word in ("x", "", ":", "1:", "\u00b2:3", "-1:3")),
+                ("5:2", "shard 5:2 is not within"),
+                ("0:99999999", "is not within 0:"),
+            ],
             "--no-signal": FLAG,
         },
     ),
@@ -189,6 +240,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "infra" / name).write_text((ROOT / "infra" / name).read_text())
     (tmp_path / "FOLDER").mkdir()
     (tmp_path / "FILE").write_text("none of it")
+    (tmp_path / "LOOP").symlink_to("LOOP")
     return tmp_path
 
 
@@ -204,7 +256,12 @@ def test_every_option_has_wrong_values_here(
 
 @pytest.mark.parametrize(
     ("run", "words", "right", "option", "value", "told"),
-    [(run, words, right, name, *one) for run, words, right, wrong in CASES for name, values in wrong.items() for one in values],
+    [
+        (run, words, right, name, *one)
+        for run, words, right, wrong in CASES
+        for name, values in wrong.items()
+        for one in (*values, *([("--", f"argument {name}: '--' is no value")] if name[:2] == "--" and values is not FLAG else []))
+    ],
     ids=lambda one: one[:30] if isinstance(one, str) else "",
 )
 def test_a_wrong_value_ends_with_2_and_is_named(  # noqa: PLR0913, PLR0917
@@ -221,6 +278,40 @@ def test_a_wrong_value_ends_with_2_and_is_named(  # noqa: PLR0913, PLR0917
     assert (code, out) == (2, ""), err
     assert told in err
     assert "Traceback" not in err
+
+
+ASKING: list[tuple[Callable[[Sequence[str]], object], str]] = [
+    (overtone, "day --plan"),
+    (lambda argv: run_job(listens.JOB, argv), ""),
+    (validation_main.main, "table silver.listens"),
+]
+
+
+@pytest.mark.parametrize(("run", "words"), ASKING, ids=[words for _, words in ASKING])
+def test_a_range_that_would_never_end_is_refused(
+    run: Callable[[Sequence[str]], object], words: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = said(run, [*words.split(), "--from", "1970-01-01", "--to", "2200-12-31"], capsys)
+    assert (code, out) == (2, "")
+    assert "--from 1970-01-01 --to 2200-12-31 are 84,371 dates; ask for 10,980 at most" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "suffix", "what"),
+    [
+        (["demo"], "-page", "the page folder"),
+        (["demo"], "-exports", "the exports folder"),
+        (["demo"], "-feed-20000x40-7", "the feed's folder"),
+        (["day", *DAY], "-exports", "--exports"),
+        (["audience", "export", *DAY], "-exports", "--exports"),
+    ],
+)
+def test_a_file_where_a_folder_beside_the_lake_is_to_be_is_said_before_any_work(
+    words: list[str], suffix: str, what: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beside = place / f"lake{suffix}"
+    beside.write_text("a file")
+    assert said(overtone, words, capsys) == (2, "", f"overtone {words[0]}: {what} '{beside}' is a file; give a folder\n")
 
 
 PLACES = {"source": 0, "PATH": 1, "name": 0, "version": 0, "{show,approve}": 0}

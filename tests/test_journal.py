@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from small_lake import filled
 
 from jobs import lines
 from jobs.journal import EVENTS, FIELDS, LOGGER, WITHHELD, fit, log_of, plain, recorded, tell
 from jobs.lake.address import Address
+from jobs.lake.arrow import ArrowLake
 from targeting.__main__ import main
-from validation.verdict import Conflict, HeldBack, OvertoneError, Refused, WrongRow, WrongUse
+from validation.verdict import Conflict, HeldBack, OvertoneError, Refused, WrongUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +63,7 @@ def test_two_runs_have_two_ids_and_one_file(lake: str) -> None:
     assert sorted(Counter(line["run"] for line in logged(lake)).values()) == [2, 2]
 
 
-@pytest.mark.parametrize("kind", [OvertoneError, HeldBack, Refused, Conflict, WrongUse])
+@pytest.mark.parametrize("kind", [OvertoneError, HeldBack, Refused, Conflict])
 def test_an_error_of_ours_is_told_by_its_sentence_and_exit_code(kind: type[OvertoneError], lake: str) -> None:
     with pytest.raises(kind), recorded("overtone day", lake):
         raise kind("silver.listens: what and where\nand more")
@@ -70,11 +72,53 @@ def test_an_error_of_ours_is_told_by_its_sentence_and_exit_code(kind: type[Overt
     assert (end["state"], end["exit_code"]) == ("failed", kind.exit_code)
 
 
-def test_a_sentence_that_quotes_a_row_about_a_listener_is_kept_out(lake: str) -> None:
-    with pytest.raises(WrongRow), recorded("overtone ingest", lake):
-        raise WrongRow("consent.csv, line 2: unknown consent 'anna'")
+def test_wrong_use_is_told_by_its_kind_and_place_alone(lake: str) -> None:
+    with pytest.raises(WrongUse), recorded("overtone ingest", lake):
+        raise WrongUse("consent.csv, line 2: unknown consent 'anna'")
     assert "anna" not in log_of(Address.parse(lake)).read_text()
-    assert logged(lake)[1]["kind"] == "WrongRow"
+    error, end = logged(lake)[1:]
+    assert (error["kind"], error["level"], end["state"], end["exit_code"]) == ("WrongUse", "error", "failed", 2)
+    assert "sentence" not in error
+    assert error["frames"][-1].endswith("test_wrong_use_is_told_by_its_kind_and_place_alone")
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        ("ingest eventsim karenina.csv", "jobs/sources/files.py"),
+        ("ingest karenina feed", "jobs/ingest.py"),
+        ("ingest eventsim karenina.csv --user karenina", "jobs/sources/files.py"),
+        ("ingest eventsim feed --basis file:karenina.csv", "jobs/sources/consent.py"),
+        ("ingest eventsim feed --basis karenina", "jobs/sources/consent.py"),
+        ("quarantine release eventsim karenina.csv --user karenina", "jobs/sources/files.py"),
+        ("demo --source eventsim --input karenina.csv", "targeting/command/demo.py"),
+        ("demo --campaigns karenina.yaml", "targeting/campaigns.py"),
+        ("day --date 2026-11-09 --only karenina", "targeting/command/day.py"),
+        ("day --date 2026-11-09 --author karenina --campaigns karenina.yaml", "targeting/campaigns.py"),
+        ("audience build --date 2026-11-09 --campaigns karenina.yaml", "targeting/campaigns.py"),
+        ("audience export --date 2026-11-09 --exports karenina-file", "jobs/console.py"),
+        ("model approve 1 --by karenina --model karenina", "ray_tune/models/__init__.py"),
+        ("model approve karenina --by karenina", "ray_tune/ledger.py"),
+        ("model approve 2 --by Ada", "version 2 of 'response' was trained by whoever"),
+        ("table restore karenina --version 1", "jobs/catalogue.py"),
+    ],
+)
+def test_no_name_that_was_typed_stands_in_it(
+    argv: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "infra").symlink_to(ROOT / "infra")
+    (tmp_path / "karenina-file").write_text("a file")
+    filled(ArrowLake(Address.parse("lake")))
+    with pytest.raises(SystemExit) as end:
+        main([*argv.split(), "--lake", "lake"])
+    assert end.value.code == (4 if argv.endswith("Ada") else 2)
+    assert "karenina" in capsys.readouterr().err or argv.endswith("Ada"), "the person at the keyboard reads the whole sentence"
+    text = (tmp_path / "lake-logs/overtone.jsonl").read_text().replace(str(tmp_path), "")
+    assert "karenina" not in text
+    assert "Ada" not in text
+    (error,) = [line for line in logged("lake") if line["event"] == "error"]
+    assert told in (error.get("sentence") or error["frames"][-1])
 
 
 def test_any_other_error_is_told_by_its_kind_and_place_alone(lake: str) -> None:
@@ -259,8 +303,10 @@ def shown(lake: str, capsys: pytest.CaptureFixture[str]) -> Iterator[Any]:
     return called
 
 
-def test_the_last_runs_are_listed_a_line_each(shown: Any) -> None:
-    first, second, third = shown()
+def test_the_last_runs_are_listed_a_line_each(shown: Any, lake: str) -> None:
+    with suppress(WrongUse), recorded("overtone ingest", lake):
+        raise WrongUse("there is no file 'karenina.csv'")
+    first, second, third, fourth = shown()
     assert (first["command"], first["state"], first["exit_code"], first["published"], first["held_back"]) == (
         "overtone day",
         "done",
@@ -270,7 +316,8 @@ def test_the_last_runs_are_listed_a_line_each(shown: Any) -> None:
     )
     assert (second["state"], second["exit_code"], second["held_back"], second["error"]) == ("failed", 3, 1, "bronze.plays: held back")
     assert (third["run"], third["state"], third["exit_code"]) == ("20990101-000000-abcdef", "no end", None)
-    assert shown("--last", "1") == [third]
+    assert fourth["error"].startswith("WrongUse at test_journal.py:")
+    assert shown("--last", "1") == [fourth]
 
 
 def test_one_run_is_shown_whole_by_the_first_letters_of_its_id(shown: Any, lake: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -282,7 +329,8 @@ def test_one_run_is_shown_whole_by_the_first_letters_of_its_id(shown: Any, lake:
 
 
 @pytest.mark.parametrize(
-    ("argv", "words"), [(("--run", "1999"), "there is none in"), (("--run", "20"), "3 runs are called so"), (("--last", "0"), "1 or more")]
+    ("argv", "words"),
+    [(("--run", "1999"), "there is none in"), (("--run", "20"), "3 runs are called so"), (("--last", "0"), "a whole number from 1")],
 )
 def test_a_run_that_cannot_be_shown_is_wrong_use(
     argv: tuple[str, ...], words: str, shown: Any, lake: str, capsys: pytest.CaptureFixture[str]

@@ -215,7 +215,7 @@ def test_a_training_that_was_cut_before_the_lake_is_adopted(lake: ArrowLake, tra
 
 @pytest.mark.ray
 def test_the_author_may_not_approve_and_somebody_else_may(lake: ArrowLake, trained: Training) -> None:
-    with pytest.raises(Refused, match="Ada trained version 1"):
+    with pytest.raises(Refused, match="version 1 of 'response' was trained by whoever would approve it"):
         registry.approve(lake, "response", "1", by="Ada")
     assert registry.champion(lake, "response") is None
     assert registry.approve(lake, "response", "1", by="Grace").endswith("approved by Grace")
@@ -367,7 +367,7 @@ def test_what_is_missing_is_said_and_nothing_is_trained(tmp_path: Path) -> None:
         (["response", "--as-of", "2026-11-09"], 0, "response: no ad log"),
         (["models"], 0, "models:\n- name: response"),
         (["response", "--as-of", "yesterday"], 2, "'yesterday' is no date of the form 2026-11-01"),
-        (["response", "--as-of", "2026-11-09", "--trials", "0"], 2, "'0' is no positive number"),
+        (["response", "--as-of", "2026-11-09", "--trials", "0"], 2, "'0' will not do; give a whole number from 1 to 10000"),
         (["respnse"], 2, "invalid choice: 'respnse'"),
     ],
 )

@@ -22,7 +22,7 @@ LAKE = "folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)"
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and end the process with the platform's exit code: 3 if the table breaks its contract."""
-    from jobs.console import add_dates, guarded
+    from jobs.console import a_path, add_dates, guarded, parsed
     from jobs.journal import recorded
 
     parser = argparse.ArgumentParser(prog="python -m validation", description="Audit tables and show what audits found.")
@@ -36,9 +36,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     table.set_defaults(action=audit_table)
     docs = commands.add_parser("docs", help="render every verdict as HTML", epilog="example: python -m validation docs --out ./build/docs")
     docs.add_argument("--lake", help=LAKE)
-    docs.add_argument("--out", type=Path, default=Path("build/docs"), help="folder to write to (default: ./build/docs)")
+    docs.add_argument("--out", type=a_path, default=Path("build/docs"), help="folder to write to (default: ./build/docs)")
     docs.set_defaults(action=render_docs)
-    options = parser.parse_args(argv)
+    options = parsed(parser, argv)
     logged = recorded(f"validation {options.command}", options.lake)
     sys.exit(guarded(logged(lambda: options.action(options))))
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def audit_table(options: argparse.Namespace) -> None:
     """Audit what is published of a table and print every check; a broken one raises `HeldBack`."""
     from jobs.catalogue import table
-    from jobs.console import asked
+    from jobs.console import asked, say
     from jobs.lake.address import Address
     from jobs.lake.arrow import ArrowLake
 
@@ -61,7 +61,7 @@ def audit_table(options: argparse.Namespace) -> None:
     from validation.engine import audit
 
     verdict = audit(SparkLake(address).read(found, dates), found)
-    print(report(verdict))
+    say(report(verdict))
     if not verdict.success:
         raise HeldBack(verdict.sentence())
 
@@ -69,15 +69,15 @@ def audit_table(options: argparse.Namespace) -> None:
 def render_docs(options: argparse.Namespace) -> None:
     """Render the verdicts kept in a lake and print where the index lies; it starts no Spark."""
     from jobs.catalogue import TABLES
+    from jobs.console import no_file, say
     from jobs.contracts.operations import VERDICTS
     from jobs.lake.address import Address
     from jobs.lake.arrow import ArrowLake
     from validation.pages import render
 
-    if options.out.exists() and not options.out.is_dir():
-        raise WrongUse(f"--out {str(options.out)!r} is a file; give a folder")
+    no_file("--out", options.out)
     lake = ArrowLake(Address.choose(options.lake))
-    print(render(TABLES.values(), lake.read(VERDICTS).to_pylist(), options.out))
+    say(str(render(TABLES.values(), lake.read(VERDICTS).to_pylist(), options.out)))
 
 
 def report(verdict: Verdict) -> str:

@@ -2,10 +2,10 @@
 
 OvertoneError            exit 1
 ├── WrongUse             exit 2   a wrong argument, setting or file: what the person at the keyboard can mend
-│   └── WrongRow                  a row of a file about listeners, quoted in the sentence, which no log may keep
 ├── HeldBack             exit 3   a batch broke its table's contract and was not published
 ├── Refused              exit 4   a gate said no (release of an audience, promotion of a model)
-└── Conflict             exit 1   somebody else published the same range first
+├── Conflict             exit 1   somebody else published the same range first
+└── Unheard              exit 1   the answer could not be written; 141 if whoever read it left
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+INTERRUPTED = 130  # exit code of a run that a person stopped
+
+
 class OvertoneError(Exception):
     """Base of every error that Overtone raises on purpose; `exit_code` is what the process ends with."""
 
     exit_code = 1
-    quotes = False  # whether the sentence repeats what a file says of a listener
 
 
 class WrongUse(OvertoneError):
-    """A wrong argument, setting or input file."""
+    """A wrong argument, setting or input file.
+
+    The sentence repeats what was typed, or what a file says of a listener: people see it, logs do not.
+    """
 
     exit_code = 2
-
-
-class WrongRow(WrongUse):
-    """A row of a file about listeners that cannot be read. The sentence quotes it: people see it, logs do not."""
-
-    quotes = True
 
 
 class HeldBack(OvertoneError):
@@ -54,6 +53,16 @@ class Refused(OvertoneError):
 
 class Conflict(OvertoneError):
     """Another writer published the same range first; this one's work was discarded whole."""
+
+
+class Unheard(OvertoneError):
+    """The answer could not be written: the disk is full, or whoever read it had enough, as `head` has after ten lines."""
+
+    left = 128 + 13  # what a shell says of a program that SIGPIPE ended
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"the answer could not be written: {error.strerror}")
+        self.exit_code = self.left if isinstance(error, BrokenPipeError) else OvertoneError.exit_code
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ def fault(error: BaseException) -> str | None:
         for words, mend in FAULTS.items():
             if words in said:
                 return f"{words}: {mend}, and run again; nothing of the batch was published"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{str(error.filename)!r}: {error.strerror}; name another place, or make this one what it has to be"
     return None
 
 

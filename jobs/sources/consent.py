@@ -6,17 +6,19 @@ import csv
 import io
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
+from jobs.console import located
 from jobs.contracts.events import AGE_BANDS, CONSENTS
 from jobs.sources.moments import EARLIEST
 from jobs.sources.pseudonym import pseudonym
 from validation.contract import did_you_mean
-from validation.verdict import WrongRow, WrongUse
+from validation.verdict import WrongUse
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jobs.sources.parsing import Taking
 
 KINDS = ("none", "file", "assume")
@@ -45,7 +47,7 @@ def basis_of(text: str) -> tuple[str, Path | None]:
     kind, _, rest = text.partition(":")
     if kind not in KINDS or (kind == "file") != bool(rest):
         raise WrongUse(f"--basis {text!r}: choose none, assume or file:consent.csv")
-    return kind, Path(rest) if rest else None
+    return kind, located(rest) if rest else None
 
 
 def statements(path: Path, taking: Taking) -> list[Statement]:
@@ -54,6 +56,8 @@ def statements(path: Path, taking: Taking) -> list[Statement]:
         raise WrongUse(f"--basis file: there is no file {str(path)!r}")
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise WrongUse(f"--basis file: {str(path)!r} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise WrongUse(f"{path}: byte {error.start} is no UTF-8") from error
     reader = csv.DictReader(io.StringIO(text, newline=""))
@@ -76,20 +80,20 @@ def _shown(value: str | None) -> str:
 def _statement(row: dict[str, str], number: int, path: Path, taking: Taking) -> Statement:
     where = f"{path}, line {number}"
     if not (row["user"] or "").strip():
-        raise WrongRow(f"{where}: user is empty")
+        raise WrongUse(f"{where}: user is empty")
     for name, choices in (("consent", CONSENTS), ("age_band", AGE_BANDS)):
         if row[name] not in choices:
-            raise WrongRow(f"{where}: unknown {name} {_shown(row[name])}{did_you_mean(row[name] or '', choices)}")
+            raise WrongUse(f"{where}: unknown {name} {_shown(row[name])}{did_you_mean(row[name] or '', choices)}")
     zone = (row.get("time_zone") or "").strip() or None
     if zone and zone not in available_timezones():
-        raise WrongRow(f"{where}: unknown time_zone {_shown(zone)}{did_you_mean(zone, available_timezones())[:80]}")
+        raise WrongUse(f"{where}: unknown time_zone {_shown(zone)}{did_you_mean(zone, available_timezones())[:80]}")
     try:
         since = date.fromisoformat(row["from"] or "")
     except ValueError as error:
-        raise WrongRow(f"{where}: from is {_shown(row['from'])}, no date of the form 2026-11-01") from error
+        raise WrongUse(f"{where}: from is {_shown(row['from'])}, no date of the form 2026-11-01") from error
     if since < EARLIEST.date():
-        raise WrongRow(f"{where}: from is {since}; the earliest that can hold is {EARLIEST.date()}")
+        raise WrongUse(f"{where}: from is {since}; the earliest that can hold is {EARLIEST.date()}")
     if since > taking.clock.date():
-        raise WrongRow(f"{where}: from is {since}, which lies ahead; the latest that can hold is {taking.clock.date()}")
+        raise WrongUse(f"{where}: from is {since}, which lies ahead; the latest that can hold is {taking.clock.date()}")
     who = pseudonym(taking.key, taking.source, row["user"].strip())
     return Statement(who, row["consent"], row["age_band"], since, zone, number - 1)

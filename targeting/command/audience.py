@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from datetime import date
 from typing import TYPE_CHECKING
 
-from jobs.console import iso_date
+from jobs.console import a_path, iso_date, no_file
 from jobs.contracts.delivery import AUDIENCES, BOOKINGS
 from jobs.contracts.derived import USER_FEATURES
 from jobs.run import PUBLISHED
 from targeting.campaigns import load
 from targeting.command.day import CAMPAIGNS
-from targeting.command.place import among, no_file, nothing, opened
+from targeting.command.place import among, nothing, opened
 from targeting.command.reply import Reply, cell, table
 from targeting.wording import asks
 from validation.contract import did_you_mean
@@ -21,7 +21,7 @@ from validation.verdict import Refused, WrongUse
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
-    from datetime import date
+    from pathlib import Path
 
     from jobs.lake.arrow import ArrowLake
 
@@ -36,11 +36,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     build = actions.add_parser(
         "build", help="build the audiences of the campaign file", epilog="example: overtone audience build --date 2026-11-09"
     )
-    build.add_argument("--campaigns", type=Path, default=CAMPAIGNS, help=f"campaign file (default: {CAMPAIGNS})")
+    build.add_argument("--campaigns", type=a_path, default=CAMPAIGNS, help=f"campaign file (default: {CAMPAIGNS})")
     export = actions.add_parser(
         "export", help="write the audiences that may be released", epilog="example: overtone audience export --date 2026-11-09"
     )
-    export.add_argument("--exports", type=Path, help="folder for exported audiences (default: beside the lake)")
+    export.add_argument("--exports", type=a_path, help="folder for exported audiences (default: beside the lake)")
     listed = actions.add_parser("list", help="audiences of a date", epilog="example: overtone audience list --json")
     show = actions.add_parser("show", help="one audience with its definition", epilog=f"example: {EXAMPLE}")
     show.add_argument("name", help="name of the audience")
@@ -73,7 +73,7 @@ def audiences(lake: ArrowLake, day: date | None) -> list[dict[str, object]]:
     chosen = day.isoformat() if day else (known[-1] if known else "")
     if chosen not in known:
         return []
-    dates = [iso_date(chosen)]
+    dates = [date.fromisoformat(chosen)]
     booked = {row["campaign"]: row["state"] for row in lake.read(BOOKINGS, dates).to_pylist()}
     rows = lake.read(AUDIENCES, dates).to_pylist()
     return [{**row, "date": str(row["date"]), "booking": booked.get(row["audience"])} for row in sorted(rows, key=lambda r: r["audience"])]
@@ -90,29 +90,25 @@ def _page(row: Mapping[str, object]) -> str:
     return "\n".join(f"{name:14} {cell(value)}" for name, value in row.items())
 
 
-def _make(options: argparse.Namespace, known: ArrowLake) -> Reply:
+def _make(options: argparse.Namespace, lake: ArrowLake) -> Reply:
     if options.action == "export":
-        no_file("--exports", options.exports)
-    else:
-        load(options.campaigns)  # a mistake in the file is said first
-    if options.action == "build":
-        among(options.date, known.files(USER_FEATURES), "listener features", f"overtone day --date {options.date}")
-    else:
-        among(options.date, known.files(AUDIENCES), "audiences", f"overtone audience build --date {options.date}")
-    if options.action == "export":
-        return _export(known, options)
+        return _export(lake, options.date, options.exports or lake.address.beside("-exports"))
+    load(options.campaigns)  # a mistake in the file is said first
+    among(options.date, lake.files(USER_FEATURES), "listener features", f"overtone day --date {options.date}")
     from jobs.lake.spark import SparkLake
     from targeting.command import stages
 
-    day = stages.Day(SparkLake(known.address), (options.date,), options.campaigns, known.address.beside("-exports"))
+    day = stages.Day(SparkLake(lake.address), (options.date,), options.campaigns, lake.address.beside("-exports"))
     done = stages.audiences(day)
     return Reply({"rows": done.rows, "changed": done.changed, "said": done.sentence}, done.sentence)
 
 
-def _export(lake: ArrowLake, options: argparse.Namespace) -> Reply:
+def _export(lake: ArrowLake, day: date, folder: Path) -> Reply:
+    no_file("--exports", folder)
+    among(day, lake.files(AUDIENCES), "audiences", f"overtone audience build --date {day}")
     from targeting.exports import export
 
-    done = export(lake, options.date, options.exports or lake.address.beside("-exports"))
+    done = export(lake, day, folder)
     if done.rejected and not done.rows:
         raise Refused(done.sentence)
     return Reply({"rows": done.rows, "changed": done.state == PUBLISHED, "said": done.sentence}, done.sentence)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.console import add_dates, asked, days, somebody
+from jobs.console import MOST_TRIALS, a_path, add_dates, asked, days, no_file, note, somebody, whole
 from jobs.contracts.events import PLAYS
 from jobs.journal import tell
 from jobs.lake.address import Address
 from jobs.run import NOTHING, PUBLISHED
+from jobs.services import check
 from targeting.campaigns import load
-from targeting.command.place import FIRST_STEP, no_file
+from targeting.command.place import FIRST_STEP
 from targeting.command.reply import Reply, table
 from targeting.command.stages import STAGES
 from validation.contract import did_you_mean
@@ -42,9 +43,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     names = ", ".join(stage.name for stage in STAGES)
     parser.add_argument("--only", metavar="STAGE", help=f"one stage of {names}")
     parser.add_argument("--from-stage", metavar="STAGE", help="this stage and those after it")
-    parser.add_argument("--campaigns", type=Path, default=CAMPAIGNS, help=f"campaign file (default: {CAMPAIGNS})")
-    parser.add_argument("--exports", type=Path, help="folder for exported audiences (default: beside the lake)")
-    parser.add_argument("--trials", type=int, default=4, help="models to try (default: 4)")
+    parser.add_argument("--campaigns", type=a_path, default=CAMPAIGNS, help=f"campaign file (default: {CAMPAIGNS})")
+    parser.add_argument("--exports", type=a_path, help="folder for exported audiences (default: beside the lake)")
+    parser.add_argument("--trials", type=whole(1, MOST_TRIALS), default=4, help="models to try (default: 4)")
     parser.add_argument("--author", type=somebody, default="overtone", help="who trains; another person must approve (default: overtone)")
 
 
@@ -55,18 +56,18 @@ def run(options: argparse.Namespace) -> Reply:
 
     if options.stale and (options.date or options.first or options.last):
         raise WrongUse("--stale finds the dates itself; leave out --date, --from and --to, or leave out --stale")
-    if options.only and options.from_stage:
+    if options.only is not None and options.from_stage is not None:
         raise WrongUse(f"--only {options.only} and --from-stage {options.from_stage} contradict each other; name one of them")
-    if options.trials < 1:
-        raise WrongUse(f"--trials is {options.trials}; it has to be 1 or more")
-    no_file("--exports", options.exports)
     chosen = choose(STAGES, options.only, options.from_stage)
     if "audiences" in [stage.name for stage in chosen]:
         load(options.campaigns)  # a mistake in the file is said now, not after all stages before
+    if "train" in [stage.name for stage in chosen]:
+        check()
     asked_for = None if options.stale else asked(options)
     lake = SparkLake(Address.choose(options.lake))
-    dates = _within(asked_for, with_events(lake.arrow))
     exports = options.exports or lake.address.beside("-exports")
+    no_file("--exports", exports)
+    dates = _within(asked_for, with_events(lake.arrow))
     day = Day(lake, dates, options.campaigns, exports, options.trials, options.author)
     if options.plan:
         rows = [{"stage": s.name, "writes": s.writes, "state": s.stale(day), "line": s.line} for s in chosen]
@@ -78,11 +79,11 @@ def choose(stages: Sequence[Stage], only: str | None, start: str | None) -> tupl
     """Return the stages named by --only or --from-stage, else all; a wrong name raises `WrongUse`."""
     names = [stage.name for stage in stages]
     for name in (only, start):
-        if name and name not in names:
+        if name is not None and name not in names:
             raise WrongUse(f"unknown stage {name!r}{did_you_mean(name, names)}")
-    if only:
+    if only is not None:
         return tuple(stage for stage in stages if stage.name == only)
-    return tuple(stages[names.index(start) if start else 0 :])
+    return tuple(stages[0 if start is None else names.index(start) :])
 
 
 def _within(dates: Dates | None, known: Dates) -> Dates:
@@ -176,4 +177,4 @@ def summary(results: Sequence[tuple[Stage, Done, float]]) -> Reply:
 def _note(text: str, end: str = "\n") -> None:
     if end == "\r" and not sys.stderr.isatty():
         return
-    print(text + (" " * max(0, 100 - len(text)) if sys.stderr.isatty() else ""), end=end, file=sys.stderr, flush=True)
+    note(text + (" " * max(0, 100 - len(text)) if sys.stderr.isatty() else ""), end=end)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jobs.console import MOST_TRIALS, SEEDS, a_path, no_file, note, whole
 from jobs.contracts.delivery import APPROVALS, TRAININGS
 from jobs.contracts.events import PLAYS
 from jobs.lake.address import VARIABLE, Address
+from jobs.services import check
 from jobs.sources import SOURCES
 from jobs.world.preset import World
 from targeting.campaigns import load
@@ -60,13 +61,15 @@ class Setting:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--source", default=WORLD, help=f"world (default), or the form of a real feed: {', '.join(FEEDS)}")
-    parser.add_argument("--input", type=Path, help="folder or file of a real feed; its lake is then build/SOURCE/lake unless one is named")
-    parser.add_argument("--listeners", type=int, default=20_000, help="listeners of the world (default: 20,000)")
-    parser.add_argument("--days", type=int, default=40, help="days of the world (default: 40)")
-    parser.add_argument("--seed", type=int, default=7, help="seed of the world (default: 7)")
-    parser.add_argument("--trials", type=int, default=4, help="models to try (default: 4)")
     parser.add_argument(
-        "--campaigns", type=Path, help="campaign file (default: infra/campaigns.yaml; infra/campaigns-small.yaml for a real feed)"
+        "--input", type=a_path, help="folder or file of a real feed; its lake is then build/SOURCE/lake unless one is named"
+    )
+    parser.add_argument("--listeners", type=whole(1), default=20_000, help="listeners of the world (default: 20,000)")
+    parser.add_argument("--days", type=whole(1), default=40, help="days of the world (default: 40)")
+    parser.add_argument("--seed", type=whole(0, SEEDS - 1), default=7, help="seed of the world (default: 7)")
+    parser.add_argument("--trials", type=whole(1, MOST_TRIALS), default=4, help="models to try (default: 4)")
+    parser.add_argument(
+        "--campaigns", type=a_path, help="campaign file (default: infra/campaigns.yaml; infra/campaigns-small.yaml for a real feed)"
     )
 
 
@@ -76,6 +79,9 @@ def run(options: argparse.Namespace) -> Reply:
 
     address = Address.choose(lake(options))
     setting = _setting(options, address)
+    for what in ("exports", "page"):
+        no_file(f"the {what} folder", address.beside(f"-{what}"))
+    check()
     load(setting.campaigns)  # a mistake in the file is said now, not after all stages before
     results, day = play(SparkLake(address), setting)
     return _reply(results, day, _page(day.lake, day))
@@ -83,7 +89,7 @@ def run(options: argparse.Namespace) -> Reply:
 
 def lake(options: argparse.Namespace) -> str | None:
     """Return the lake that --lake names; a real feed has one of its own unless one is named."""
-    own = None if options.source == WORLD or VARIABLE in os.environ else f"./build/{options.source}/lake"
+    own = f"./build/{options.source}/lake" if options.source in FEEDS and VARIABLE not in os.environ else None
     return own if options.lake is None else options.lake
 
 
@@ -108,7 +114,7 @@ def latest(dates: Dates, most: int | None) -> Dates:
         return dates
     kept = dates[-most:]
     said = f"the feed spans {dates[0]} to {dates[-1]}; a demo works on its last {most} days"
-    print(f"        {said} (the others: overtone day --from {dates[0]} --to {kept[0] - timedelta(days=1)} ...)", file=sys.stderr)
+    note(f"        {said} (the others: overtone day --from {dates[0]} --to {kept[0] - timedelta(days=1)} ...)")
     return kept
 
 
@@ -120,14 +126,12 @@ def world_setting(address: Address, *, listeners: int, days: int, seed: int, sig
 
 
 def _setting(options: argparse.Namespace, address: Address) -> Setting:
-    for name in ("listeners", "days", "trials"):
-        if getattr(options, name) < 1:
-            raise WrongUse(f"--{name} is {getattr(options, name)}; it has to be 1 or more")
     if options.source == WORLD:
         if options.input is not None:
             raise WrongUse(f"--input {options.input}: the world makes its own feed; name the form of this one with --source")
         World(options.seed, options.listeners, options.days, FIRST_DAY)  # what is wrong with it is said now
         world = world_setting(address, listeners=options.listeners, days=options.days, seed=options.seed)
+        no_file("the feed's folder", world.inputs)
         return replace(world, trials=options.trials, campaigns=options.campaigns or CAMPAIGNS)
     if options.source not in FEEDS:
         raise WrongUse(f"unknown source {options.source!r}{did_you_mean(options.source, (WORLD, *FEEDS))}")

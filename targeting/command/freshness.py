@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from jobs.catalogue import TABLES
+from jobs.console import iso_moment
 from jobs.contracts.operations import VERDICTS
 from jobs.lake.commit import WHOLE
 from targeting.command.place import nothing, opened
@@ -15,6 +15,7 @@ from targeting.command.reply import Reply, table
 from validation.verdict import OvertoneError, WrongUse
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Mapping, Sequence
 
     from jobs.lake.arrow import ArrowLake
@@ -49,7 +50,7 @@ class Freshness:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--at", type=_moment, help="judge by this moment, such as 2026-11-10T06:00 (UTC unless it says; default: now)")
+    parser.add_argument("--at", type=iso_moment, help="judge by this moment, such as 2026-11-10T06:00 (UTC unless it says; default: now)")
     parser.add_argument("--notice", metavar="FILE|URL", help="append new misses and recoveries to a file, or POST them to an http(s) URL")
 
 
@@ -180,11 +181,3 @@ def _date(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
-
-
-def _moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no moment of the form 2026-11-10T06:00") from error
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from jobs import catalogue
-from jobs.console import iso_date
+from jobs.console import iso_date, whole
 from jobs.contracts import events
 from jobs.lake.commit import stamp
 from jobs.lake.versions import publications, restore
@@ -17,6 +16,7 @@ from targeting.command.status import jobs_of, stale_dates
 from validation.verdict import WrongUse
 
 if TYPE_CHECKING:
+    import argparse
     from datetime import date
 
     from jobs.lake.arrow import ArrowLake
@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     told = "example: overtone table history silver.listens --date 2026-11-08"
     actions.add_parser("history", help="the versions that changed a date, newest first", epilog=told)
     back = actions.add_parser("restore", help="make a date what it was at a version", epilog=f"example: {EXAMPLE}")
-    back.add_argument("--version", type=_number, required=True, help="a version that `overtone table history` lists")
+    back.add_argument("--version", type=whole(0), required=True, help="a version that `overtone table history` lists")
     for sub in actions.choices.values():
         sub.add_argument("name", help="name of the table, such as silver.listens")
         sub.add_argument("--date", type=iso_date, help="the UTC date, for a table that has dates")
@@ -54,12 +54,6 @@ def run(options: argparse.Namespace) -> Reply:
         for c, n, _ in found
     ]
     return Reply(rows, table(rows, ("version", "at", "rows", "run"), empty=f"{one.name} holds nothing{f' of {day}' if day else ''}"))
-
-
-def _number(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no version; give a number that `overtone table history` lists")
-    return int(text)
 
 
 def _day(lake: ArrowLake, one: Table, day: date | None) -> date | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from jobs.console import somebody
+from jobs.console import a_path, somebody
 from jobs.lake.address import Address
 from jobs.sources import SOURCES
 from targeting.command.reply import Reply
@@ -20,7 +20,7 @@ EXAMPLE = "overtone ingest eventsim ./feed --basis assume"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("source", help=f"the feed's form: {', '.join(SOURCES)}")
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="files, or folders of files")
+    parser.add_argument("paths", type=a_path, nargs="+", metavar="PATH", help="files, or folders of files")
     parser.add_argument("--basis", default="none", help="consent to advertising profiles: none (default), file:consent.csv or assume")
     parser.add_argument("--user", type=somebody, help="whose listening it is, for feeds that do not say")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jobs.console import whole
 from jobs.journal import log_of
 from jobs.lake.address import Address
 from jobs.lines import read
@@ -23,13 +24,13 @@ HEAD = ("time", "level", "event", "run", "command")  # of every line
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--run", metavar="ID", help="what this run told; the first letters of its id are enough")
-    parser.add_argument("--last", type=int, default=20, metavar="N", help="runs to list (default: 20)")
+    parser.add_argument("--last", type=whole(1), default=20, metavar="N", help="runs to list (default: 20)")
 
 
 def run(options: argparse.Namespace) -> Reply:
     """List runs, newest last, or one run's events."""
-    if options.last < 1:
-        raise WrongUse(f"--last is {options.last}; it has to be 1 or more")
+    if options.run is not None and not options.run.strip():
+        raise WrongUse(f"--run {options.run!r} is empty; overtone log lists the runs")
     path = log_of(Address.choose(options.lake))
     runs: dict[str, list[dict[str, Any]]] = {}
     for line in read(path):
@@ -59,7 +60,7 @@ def told(name: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, object]:
         "exit_code": end.get("exit_code"),
         "seconds": end.get("seconds"),
         **{event: len(by_event.get(event, ())) for event in ("published", "held_back")},
-        "error": error.get("sentence") or error.get("kind") or "",
+        "error": error.get("sentence") or " at ".join(filter(None, (error.get("kind"), *error.get("frames", ())[-1:]))),
     }
 
 

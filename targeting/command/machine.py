@@ -19,8 +19,13 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import Requirement
 
+from jobs.services import MLFLOW, RAY, connect, place
+from validation.verdict import WrongUse
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from jobs.services import Place
 
 FINE, WARNING, WRONG = "fine", "warning", "wrong"
 GIB = 2**30
@@ -29,8 +34,6 @@ DISK = (5.0, 1.0)  # GiB below which a world of 20,000 listeners may not fit, an
 SHARED = 0.2  # GiB of shared memory that Ray's object store asks for
 OLDEST_JAVA = 17
 PYTHONS = ((3, 11), (3, 14))
-SECONDS = 3.0  # that a service has to answer in
-PORTS = {"http": 80, "https": 443, "ray": 10001, "spark": 7077}
 SET_UP = "run infra/setup.sh"
 
 
@@ -129,19 +132,24 @@ def loopback() -> Finding:
 def services() -> Iterator[Finding]:
     """Yield whether the services that the environment or Spark's settings name answer."""
     master = re.search(r"^spark\.master\s+(spark://\S+)", _text(_conf() / "spark-defaults.conf"), re.MULTILINE)
-    named = {"MLFLOW_TRACKING_URI": os.environ.get("MLFLOW_TRACKING_URI", ""), "RAY_ADDRESS": os.environ.get("RAY_ADDRESS", "")}
+    named = {name: os.environ.get(name, "") for name in (MLFLOW, RAY)}
     for name, uri in (named | {"spark.master": master[1] if master else ""}).items():
-        parts = urlsplit(f"ray://{uri}" if name == "RAY_ADDRESS" and ":" in uri and "://" not in uri else uri)
-        if parts.scheme not in PORTS or not parts.hostname:
-            continue
-        place = (parts.hostname, parts.port or PORTS[parts.scheme])
         try:
-            socket.create_connection(place, SECONDS).close()
-            yield Finding(name, FINE, f"{place[0]}:{place[1]} answers")
-        except OSError as error:
-            yield Finding(
-                name, WRONG, f"{place[0]}:{place[1]}: {error}", f"start that service, or take {name} away to work on this machine"
-            )
+            there = place(name, uri)
+        except WrongUse as error:
+            yield Finding(name, WRONG, str(error), f"mend {name}, or take it away")
+            continue
+        if there is not None:
+            yield _answer(name, there)
+
+
+def _answer(name: str, there: Place) -> Finding:
+    shown = f"{there[0]}:{there[1]}"
+    try:
+        connect(there)
+    except OSError as error:
+        return Finding(name, WRONG, f"{shown}: {error}", f"start that service, or take {name} away to work on this machine")
+    return Finding(name, FINE, f"{shown} answers")
 
 
 def judged(check: str, found: str, mend: str) -> Finding:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.catalogue import TABLES
-from jobs.console import iso_date
+from jobs.console import iso_date, note
 from jobs.lake import upkeep
 from jobs.lake.faults import full
 from targeting.command.place import no_file, nothing, opened
@@ -42,7 +41,7 @@ def run(options: argparse.Namespace) -> Reply:
     there = [one for one in reversed(TABLES.values()) if lake.exists(one)]
     rows = []
     for number, one in enumerate(there, 1):
-        print(f"[{number:2}/{len(there)}] {one.name}", file=sys.stderr, flush=True)
+        note(f"[{number:2}/{len(there)}] {one.name}")
         rows.append(maintain(lake, one, now))
     exported = _expired_exports(lake, options.exports or lake.address.beside("-exports"), now)
     total = {name: sum(int(str(row[name])) for row in rows) for name in ("disk_before", "disk", "in_force")}

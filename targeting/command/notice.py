@@ -18,6 +18,7 @@ from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from jobs.console import located
 from jobs.fingerprint import fingerprint
 from jobs.journal import log_of, recorded, tell
 from jobs.lines import append, locked
@@ -122,7 +123,7 @@ def _checked(target: str) -> str:
     if not target.strip():
         raise WrongUse("--notice is empty; give a file, or http(s)://HOST/PATH")
     if "://" not in target:
-        if Path(target).is_dir():
+        if located(target).is_dir():
             raise WrongUse(f"--notice {target} is a folder; give a file, or http(s)://HOST/PATH")
         return target
     try:

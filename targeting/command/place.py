@@ -12,7 +12,6 @@ from validation.verdict import WrongUse
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
-    from pathlib import Path
 
 FIRST_STEP = "take a feed in (overtone ingest --help), or see everything run once (overtone demo)"
 
@@ -20,12 +19,6 @@ FIRST_STEP = "take a feed in (overtone ingest --help), or see everything run onc
 def opened(option: str | None) -> ArrowLake:
     """Return the lake at that address."""
     return ArrowLake(Address.choose(option))
-
-
-def no_file(option: str, path: Path | None) -> None:
-    """Raise `WrongUse` if there is a file where an option asks for a folder."""
-    if path is not None and path.exists() and not path.is_dir():
-        raise WrongUse(f"{option} {str(path)!r} is a file; give a folder")
 
 
 def nothing(lake: ArrowLake, otherwise: str) -> str:

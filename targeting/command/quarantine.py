@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jobs import catalogue
-from jobs.console import somebody
+from jobs.console import a_path, somebody, whole
 from jobs.contracts.operations import QUARANTINE
 from jobs.lake.address import Address
 from jobs.sources import SOURCES
 from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
-from validation.verdict import WrongUse
 
 if TYPE_CHECKING:
     import argparse
@@ -28,11 +27,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     found = actions.add_parser("list", help="count refused rows by table, feed and reason", epilog=f"example: {EXAMPLE}")
     found.add_argument("--target", help="only rows meant for this table")
-    found.add_argument("--rows", type=int, default=0, metavar="N", help="show the first N rows instead of the counts")
+    found.add_argument("--rows", type=whole(0), default=0, metavar="N", help="show the first N rows instead of the counts")
     again = "example: overtone quarantine release eventsim ./feed"
     free = actions.add_parser("release", help="read files again and let in what is refused no more", epilog=again)
     free.add_argument("source", help=f"the feed's form: {', '.join(SOURCES)}")
-    free.add_argument("paths", nargs="+", metavar="PATH", help="the files as they were taken in, or folders of them")
+    free.add_argument("paths", type=a_path, nargs="+", metavar="PATH", help="the files as they were taken in, or folders of them")
     free.add_argument("--user", type=somebody, help="whose listening it is, for feeds that do not say")
 
 
@@ -40,9 +39,7 @@ def run(options: argparse.Namespace) -> Reply:
     """Count refused rows, show some, or let in those that are refused no more."""
     if options.action == "release":
         return _release(options)
-    if options.rows < 0:
-        raise WrongUse(f"--rows is {options.rows}; it has to be 0 or more")
-    target = catalogue.table(options.target).name if options.target else None
+    target = catalogue.table(options.target).name if options.target is not None else None
     lake = opened(options.lake)
     none = nothing(lake, f"nothing was refused{f' for {target}' if target else ''}")
     rows = lake.read(QUARANTINE).to_pylist()

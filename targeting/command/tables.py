@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Reply:
     """List all tables, or show one."""
-    if options.name:
+    if options.name is not None:
         one = catalogue.table(options.name)
         return Reply(describe(one), _page(one))
     found = [describe(one) for one in catalogue.TABLES.values()]

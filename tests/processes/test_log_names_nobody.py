@@ -195,10 +195,11 @@ def test_what_was_published_is_what_the_commits_say(logged: Logged) -> None:
 
 def test_each_way_to_fail_is_told_by_its_kind_and_only_ours_by_their_sentence(logged: Logged) -> None:
     errors = logged.events("error")
-    assert [line["kind"] for line in errors[:3]] == ["HeldBack", "WrongRow", "Refused"]
+    assert [line["kind"] for line in errors[:3]] == ["HeldBack", "WrongUse", "Refused"]
     assert "bronze.plays: held back" in errors[0]["sentence"]
-    assert errors[1]["sentence"] is None
-    assert errors[2]["sentence"].startswith("overtone trained version 1")
+    assert "sentence" not in errors[1]
+    assert re.fullmatch(r"jobs/sources/consent\.py:\d+ _statement", errors[1]["frames"][-1])
+    assert errors[2]["sentence"].startswith("version 1 of 'response' was trained by whoever would approve it")
     crash, conflict = errors[3:]
     assert "sentence" not in crash
     assert any(re.fullmatch(r"jobs/run\.py:\d+ run", frame) for frame in crash["frames"])
