@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from importlib.metadata import version as installed
 from typing import TYPE_CHECKING
 
+from jobs.console import note
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.fingerprint import code_of, fingerprint
 from jobs.journal import tell
@@ -48,7 +49,10 @@ def train(lake: ArrowLake, order: Order) -> Training:
     done = _done(lake, name, mark)
     if done:
         return done
-    waiting = f"{name}: another training of this lake is running; waiting for its end"
+
+    def waiting() -> None:
+        note(f"{name}: another training of this lake is running; waiting for its end")
+
     with alone(lake.address.path, waiting) if lake.address.path else nullcontext():
         return _done(lake, name, mark) or _train(lake, still, order, mark)
 

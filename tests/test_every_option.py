@@ -153,7 +153,7 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         COMMON | {"--target": TABLES, "--rows": NUMBERS},
     ),
     (overtone, "quarantine release", ["eventsim", "FOLDER"], COMMON | {name: INTAKE[name] for name in ("source", "PATH", "--user")}),
-    (overtone, "maintain", [], COMMON | {"--date": DATES}),
+    (overtone, "maintain", [], COMMON | {"--date": DATES, "--exports": FOLDERS}),
     (overtone, "table history", ["silver.listens", *DAY], COMMON | {"name": TABLES, "--date": DATES}),
     (
         overtone,
@@ -191,7 +191,12 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         {
             "--preset": [("dem", "unknown preset 'dem'; did you mean 'demo'?"), ("zzz", "unknown preset 'zzz'; choose from demo, huge")],
             "--seed": SEEDS,
-            "--out": [*PATHS[4:5], ("ftp://x", "unknown scheme 'ftp'"), ("", "empty"), ("FILE", "FILE' is a file; give a folder")],
+            "--out": [
+                (PATHS[4][0], "File name too long"),
+                ("ftp://x", "unknown scheme 'ftp'"),
+                ("", "empty"),
+                ("FILE", "FILE' is a file; give a folder"),
+            ],
             "--lake": LAKES,
             "--listeners": COUNTS,
             "--days": [*COUNTS, ("3661", "days is 3661; choose between 1 and 3,660")],
@@ -304,6 +309,7 @@ def test_a_range_that_would_never_end_is_refused(
         (["demo"], "-feed-20000x40-7", "the feed's folder"),
         (["day", *DAY], "-exports", "--exports"),
         (["audience", "export", *DAY], "-exports", "--exports"),
+        (["maintain"], "-exports", "--exports"),
     ],
 )
 def test_a_file_where_a_folder_beside_the_lake_is_to_be_is_said_before_any_work(

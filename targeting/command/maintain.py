@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.catalogue import TABLES
-from jobs.console import iso_date, note
+from jobs.console import a_path, iso_date, no_file, note
 from jobs.lake import upkeep
 from jobs.lake.faults import full
-from targeting.command.place import no_file, nothing, opened
+from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
 from validation.verdict import Conflict
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from jobs.lake.arrow import ArrowLake
     from validation.contract import Table
@@ -29,13 +29,14 @@ COLUMNS = ("table", "rows_dropped", "files_before", "files", "files_deleted", "d
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--date", type=iso_date, help="the UTC date from which retention is counted back (default: today)")
-    parser.add_argument("--exports", type=Path, help="folder that audiences are exported to (default: beside the lake)")
+    parser.add_argument("--exports", type=a_path, help="folder that audiences are exported to (default: beside the lake)")
 
 
 def run(options: argparse.Namespace) -> Reply:
     """Maintain every table, what is made of others first: cut short, nothing is left whose inputs are gone already."""
-    no_file("--exports", options.exports)
     lake, now = opened(options.lake), datetime.now(UTC)
+    exports = options.exports or lake.address.beside("-exports")
+    no_file("--exports", exports)
     if options.date:
         now = datetime.combine(options.date, time(), UTC)
     there = [one for one in reversed(TABLES.values()) if lake.exists(one)]
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> Reply:
     for number, one in enumerate(there, 1):
         note(f"[{number:2}/{len(there)}] {one.name}")
         rows.append(maintain(lake, one, now))
-    exported = _expired_exports(lake, options.exports or lake.address.beside("-exports"), now)
+    exported = _expired_exports(lake, exports, now)
     total = {name: sum(int(str(row[name])) for row in rows) for name in ("disk_before", "disk", "in_force")}
     shown = [{**row, **{name: _mib(row[name]) for name in total}} for row in rows]
     text = table(shown, COLUMNS, empty=nothing(lake, "no table"))
