@@ -105,6 +105,9 @@ def test_a_server_behind_a_proxy_is_left_to_its_own_library(monkeypatch: pytest.
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:2")
     monkeypatch.setenv(MLFLOW, "http://127.0.0.1:1")
     reach(MLFLOW)
+    monkeypatch.delenv("http_proxy")
+    with pytest.raises(OvertoneError, match="does not answer"):
+        reach(MLFLOW)
 
 
 def test_no_sentence_repeats_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
