@@ -110,6 +110,7 @@ def test_no_name_that_was_typed_stands_in_it(
     (tmp_path / "infra").symlink_to(ROOT / "infra")
     (tmp_path / "karenina-file").write_text("a file")
     filled(ArrowLake(Address.parse("lake")))
+    (tmp_path / "lake.key").write_bytes(bytes(32))
     with pytest.raises(SystemExit) as end:
         main([*argv.split(), "--lake", "lake"])
     assert end.value.code == (4 if argv.endswith("Ada") else 2)
