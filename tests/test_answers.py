@@ -14,10 +14,7 @@ ROOT = Path(__file__).parent.parent
 OVERTONE = ["-m", "targeting"]
 PROGRAMS = [
     [*OVERTONE, "tables"],
-    [*OVERTONE, "tables", "--json"],
-    [*OVERTONE, "status"],
     [*OVERTONE, "--help"],
-    [*OVERTONE, "day", "--help"],
     ["-m", "jobs.listens", "--date", "2026-11-01"],
     ["-m", "jobs.ingest", "--help"],
     ["-m", "jobs.world", "--help"],

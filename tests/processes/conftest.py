@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    what = "kill a day before, within and after every verb (else before and within most), and try every loss and disk"
+    what = "kill a day before, within and after every verb (else before each and within some), and try every loss and disk"
     parser.addoption("--every-kill", action="store_true", help=what)
 
 

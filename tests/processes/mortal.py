@@ -3,8 +3,8 @@
 Every verb that changes anything is a point at which a process may end. Each process dies at the first point at which none died before
 it, and says so in a file; the one after it goes on from there. When a process comes through, all points of the day were died at.
 
-Right after a verb is, for whoever comes next, right before the following one. So every day's tests die before and within verbs, and of
-the registry's, each of which costs a training, at one in `SOME`; `pytest --every-kill` dies at all points in all three ways.
+Right after a verb is, for whoever comes next, right before the following one. So every day's tests die before each verb; within verbs,
+and at the registry's, each of which costs a training, at one in `SOME`. `pytest --every-kill` dies at all points in all three ways.
 """
 
 from __future__ import annotations
@@ -64,11 +64,12 @@ class Fate:
         """Do one verb, unless it is time to die."""
         self.met[label] += 1
         name = f"{label} #{self.met[label]}"
-        if owner is MlflowClient and not self.every and zlib.crc32(name.encode()) % SOME:
+        passed_over = not self.every and zlib.crc32(name.encode()) % SOME
+        if owner is MlflowClient and passed_over:
             return act()
         for mode in self.modes:
             point = f"{mode} {name}"
-            if point in self.known or (mode == DURING and verb not in LONG):
+            if point in self.known or (mode == DURING and (passed_over or verb not in LONG)):
                 continue
             if mode == AFTER:
                 act()

@@ -41,10 +41,10 @@ OLD = date(2024, 1, 1)  # past every retention
 DAY = 86_400
 
 
-def tend(lake: str, feed: str, deaths: str = "") -> int:
+def tend(lake: str, feed: str, deaths: str = "", every: str = "") -> int:
     """Release what was refused, bring a date's first version back, keep the lake small; with a file of deaths, die on the way."""
     if deaths:
-        mortal(Path(deaths), every=False)
+        mortal(Path(deaths), every=bool(every))
     found, arrow = SparkLake(Address.parse(lake)), ArrowLake(Address.parse(lake))
     release(found, "native", [feed], clock=CLOCK + timedelta(days=1))
     restore(arrow, LISTENS, DAYS[0], 1, "restored")
@@ -76,7 +76,7 @@ def history(lake: ArrowLake) -> None:
 
 
 def test_release_going_back_and_upkeep_killed_at_every_verb(
-    forks: Forks, spark: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    forks: Forks, every: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calm, lake, feed, deaths = (tmp_path / name for name in ("calm", "lake", "feed", "deaths"))
     begun = SparkLake(Address.parse(str(calm)))
@@ -85,7 +85,7 @@ def test_release_going_back_and_upkeep_killed_at_every_verb(
     shutil.copytree(calm, lake)
     before = content(lake)
     assert forks.run("test_kills_of_upkeep:tend", calm, feed) == DONE, forks.log.read_text()[-3000:]
-    while (status := forks.run("test_kills_of_upkeep:tend", lake, feed, deaths)) == -signal.SIGKILL:
+    while (status := forks.run("test_kills_of_upkeep:tend", lake, feed, deaths, every)) == -signal.SIGKILL:
         pass
     assert status == DONE, forks.log.read_text()[-3000:]
     died = deaths.read_text()
