@@ -27,7 +27,7 @@ imports: setup ## Check the import contracts
 	@lint-imports
 
 unit: setup ## Run the tests alone
-	@python -m pytest -n 2 --dist loadfile --ignore=tests/processes
+	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/processes
 
 processes: setup ## Run the tests that start and kill real processes: days, executors, workers, clusters, bare machines
 	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/processes
