@@ -241,6 +241,19 @@ def test_of_two_that_add_a_column_at_once_both_go_on(staged: SparkLake, monkeypa
     assert [field.name for field in DeltaTable(lake.uri(PLAYS)).schema().fields].count("more") == 1
 
 
+def test_a_commit_tells_its_own_version_though_another_followed_at_once(staged: SparkLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake, base = staged.arrow, staged.arrow.version(PLAYS) or 0
+    write = DeltaTable.create_write_transaction
+
+    def overtaken(opened: DeltaTable, *args: Any, **how: Any) -> None:
+        write(opened, *args, **how)
+        ArrowLake(lake.address).append(PLAYS, pa.Table.from_pylist([], arrow_schema(PLAYS)), Note("another"))
+
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", overtaken)
+    assert lake.adopt(PLAYS, "run-1", (), Note("r"), base) == base + 1
+    assert lake.version(PLAYS) == base + 2
+
+
 def test_file_statistics_hold_no_value_of_any_row(staged: SparkLake, tmp_path: Path) -> None:
     base = staged.arrow.version(PLAYS)
     assert base is not None

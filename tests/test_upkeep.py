@@ -17,7 +17,7 @@ import pytest
 from small_lake import one, put, said, who
 
 from jobs import ledger
-from jobs.contracts.delivery import AUDIENCES
+from jobs.contracts.delivery import AUDIENCES, TRAININGS
 from jobs.contracts.derived import USER_DAYS
 from jobs.contracts.events import LISTENERS, PLAYS
 from jobs.contracts.operations import FILES, QUARANTINE
@@ -346,6 +346,16 @@ def test_audiences_that_were_brought_back_do_not_count_as_up_to_date(lake: Arrow
     assert "it is made anew by the next overtone audience build" in said
     assert "up to date until" not in said
     assert "made of it, if by way of others: targeting.members, targeting.bookings, exports" in said
+
+
+def test_a_table_that_no_job_makes_is_not_promised_anything(lake: ArrowLake, capsys: pytest.CaptureFixture[str]) -> None:
+    for day in (1, 2):
+        put(lake, TRAININGS, [{"version": str(day)}])
+    main(["table", "restore", TRAININGS.name, "--version", "1", "--lake", lake.address.uri])
+    said = capsys.readouterr().out
+    assert said.splitlines()[0] == "models.trainings is again what it was at version 1 (version 3)"
+    assert "up to date until" not in said
+    assert "made anew" not in said
 
 
 def test_a_lake_is_maintained_by_one_command(lake: ArrowLake, capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,7 +94,7 @@ class ArrowLake:
         opened = self._opened(table)
         with first(table):
             opened.delete(where, commit_properties=properties(note), **HOOKS)
-        return checkpointed(self._opened(table))
+        return checkpointed(self.uri(table), self._opened(table).version())
 
     def merge(self, table: Table, frame: pa.Table, note: Note) -> int:
         """Insert rows, or replace those of equal key, in one commit; return the version."""
@@ -105,7 +105,7 @@ class ArrowLake:
         merger = opened.merge(rows, same, "new", "old", commit_properties=properties(note), **HOOKS)
         with first(table):
             merger.when_matched_update_all().when_not_matched_insert_all().execute()
-        return checkpointed(self._opened(table))
+        return checkpointed(self.uri(table), self._opened(table).version())
 
     def history(self, table: Table, limit: int | None = None) -> list[Commit]:
         """Return commits, newest first."""
@@ -194,7 +194,7 @@ class ArrowLake:
         known = {"userMetadata": note.dumps()}
         told = CommitProperties(custom_metadata=known, app_transactions=[turn], max_commit_retries=0)
         opened.create_write_transaction(actions, "append", opened.schema(), [*table.partition], commit_properties=told, **HOOKS)
-        return checkpointed(self._opened(table))
+        return checkpointed(self.uri(table), opened.version() + 1)
 
     def staged_files(self, table: Table, staged: str) -> list[str]:
         """Return the Parquet files below a staged folder, relative to the table's folder, sorted.
@@ -230,7 +230,7 @@ class ArrowLake:
         opened = self._opened(table)
         with first(table):
             write_deltalake(opened, conform(frame, arrow_schema(table)), commit_properties=properties(note), **HOOKS, **how)
-        return checkpointed(self._opened(table))
+        return checkpointed(self.uri(table), self._opened(table).version())
 
     def _open(self, table: Table, version: int | None = None) -> DeltaTable | None:
         try:

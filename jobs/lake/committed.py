@@ -5,15 +5,13 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from deltalake import PostCommitHookProperties
+from deltalake import DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from validation.verdict import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from deltalake import DeltaTable
 
     from validation.contract import Table
 
@@ -32,10 +30,9 @@ def first(table: Table) -> Iterator[None]:
         raise Conflict(f"{table.name}: another run published first ({error}); run again") from error
 
 
-def checkpointed(opened: DeltaTable) -> int:
+def checkpointed(uri: str, version: int) -> int:
     """Write the checkpoint that is due at a table's version, if it can be: without one the log takes longer to read. Return the version."""
-    version: int = opened.version()
     if version % EVERY == EVERY - 1:
         with suppress(DeltaError, OSError):
-            opened.create_checkpoint()
+            DeltaTable(uri, version=version).create_checkpoint()
     return version

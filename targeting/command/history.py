@@ -77,12 +77,22 @@ def _restore(lake: ArrowLake, one: Table, day: date | None, version: int) -> Rep
     after = stale_dates(lake)
     stale = {name: new for name, days in after.items() if (new := sorted({*days} - {*before.get(name, [])}))}
     then = [name for name in followers(lake, one.name) if name not in stale]
-    counts_as = TAKES_IN if one in events.EVENTS else ANEW if one.name in _made_by() else SETTLED
-    lines = [f"{what} is again what it was at version {version} (version {made})", counts_as]
+    lines = [f"{what} is again what it was at version {version} (version {made})", *_counts_as(lake, one)]
     lines += [f"stale by it: {name} of {', '.join(days)}" for name, days in stale.items()] or ["nothing became stale by it"]
     lines += [f"made of it, if by way of others: {', '.join(then)}"] if then else []
     lines += ["overtone day --stale brings all that is made of it up to date"] if stale or then else []
     return Reply({"version": made, "changed": True, "stale": stale, "follows": then}, "\n".join(lines))
+
+
+def _counts_as(lake: ArrowLake, one: Table) -> list[str]:
+    """Say what becomes of a table that was brought back; nothing of one that no job makes."""
+    from targeting import audiences
+
+    if one in events.EVENTS:
+        return [TAKES_IN]
+    if one in [job.writes for job in audiences.jobs(())]:
+        return [ANEW]
+    return [SETTLED] if one in [job.writes for job in jobs_of(lake)] else []
 
 
 def followers(lake: ArrowLake, name: str) -> list[str]:
