@@ -31,7 +31,8 @@ TUNED = {
     # Tests are many small queries: compiling one costs more than running it as it stands. The demo and the clusters' jobs compile.
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC",
+    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
+    " -Xmn700m -XX:MetaspaceSize=256m -Djdk.lang.Process.launchMechanism=VFORK",
 }
 
 
