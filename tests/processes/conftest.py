@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ from forks import Forks
 from small_world import Small
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from pyspark.sql import SparkSession
 
@@ -22,7 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-kill", action="store_true", help=what)
 
 
+# Files that begin: what takes long and began last would end alone.
+LONG = ("test_change.py", "test_kills_of_delivery.py", "test_two_at_once.py")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda one: one.path.name not in LONG)
     if config.getoption("--every-kill"):
         return
     left = [one for one in items if one.get_closest_marker("every")]
@@ -41,15 +48,47 @@ def forks(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iter
     del os.environ["OVERTONE_KEY_FILE"]
 
 
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that the first of a test run's processes fills and the others wait for."""
+    shared = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+    folder = shared / f"once-{name}"
+    with (shared / f"once-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            (folder / "made").touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def calm(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Calm:
     """A feed, its lake after intake, and that lake after all jobs."""
-    folder, small = tmp_path_factory.mktemp("calm"), Small(listeners=60, days=4)
-    feed, clock = small.feed(folder), small.clock.isoformat()
-    assert forks.run("days:take", folder / "taken", feed, clock) > DONE, forks.log.read_text()[-3000:]
-    shutil.copytree(folder / "taken", folder / "lake")
-    assert forks.run("days:day", folder / "lake", feed, clock, "examples") > DONE, forks.log.read_text()[-3000:]
-    return Calm(feed, folder / "taken", folder / "lake", clock)
+    small = Small(listeners=60, days=4)
+    clock = small.clock.isoformat()
+
+    def make(folder: Path) -> None:
+        feed = small.feed(folder)
+        assert forks.run("days:take", folder / "taken", feed, clock) > DONE, forks.log.read_text()[-3000:]
+        shutil.copytree(folder / "taken", folder / "lake")
+        assert forks.run("days:day", folder / "lake", feed, clock, "examples") > DONE, forks.log.read_text()[-3000:]
+
+    folder = once(tmp_path_factory, "calm", make)
+    return Calm(folder / "feed", folder / "lake", clock)
+
+
+@pytest.fixture(scope="session")
+def crowd(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Calm:
+    """Listeners and days so many that a model is trained and a thousand may be exported: a feed, and its lake after all jobs."""
+    small = Small(listeners=2_700, days=12, plays_per_day=0.5)
+    clock = small.clock.isoformat()
+
+    def make(folder: Path) -> None:
+        assert forks.run("days:day", folder / "lake", small.feed(folder), clock, "examples") > DONE, forks.log.read_text()[-3000:]
+
+    folder = once(tmp_path_factory, "crowd", make)
+    return Calm(folder / "feed", folder / "lake", clock)
 
 
 @pytest.fixture(scope="session")

@@ -30,12 +30,16 @@ DONE = 100  # an exit status from here on: a day that came through, plus the sta
 
 @dataclass(frozen=True)
 class Calm:
-    """A day that nobody disturbed: its feed, the lake after intake (`taken`) and after all jobs (`lake`), and the moment of intake."""
+    """A day that nobody disturbed: its feed, the lake after all jobs, and the moment of intake."""
 
     feed: Path
-    taken: Path
     lake: Path
     clock: str
+
+    @property
+    def taken(self) -> Path:
+        """The lake as it was after intake."""
+        return self.lake.with_name("taken")
 
     @property
     def args(self) -> tuple[str, str, str]:

@@ -36,7 +36,10 @@ KEY = bytes(range(32))
 # What names a run, or the moment or the machine it ran on.
 OF_THE_RUN = {"run", "refused_at", "audited_at", "dates"}
 NEVER_READ = ("JAVA_HOME", "SPARK_HOME", "SPARK_CONF_DIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONUTF8", "PYTHONIOENCODING", "LANG")
-BRIEF = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"  # of no use to a Java that lives for a minute: the second compiler
+# Of no use to who lives for a minute: the second compiler, and Spark's own.
+BRIEF = (
+    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -Dspark.sql.codegen.wholeStage=false -Dspark.sql.codegen.factoryMode=NO_CODEGEN"
+)
 STRANGE = {"LC_ALL": "C", "TZ": "Pacific/Apia"}
 NO_NETWORK = ("Temporary failure in name resolution", "dns error", "NewConnectionError", "Failed to fetch", "could not fetch")
 IN_THE_BOX = """

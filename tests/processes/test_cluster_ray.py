@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 ROOT = Path(__file__).parent.parent.parent
-TRIALS, SEED, NODES, PATIENCE = 4, 3, 2, 240
+TRIALS, SEED, NODES, PATIENCE = 4, 3, 2, 600
 # Three reports a trial: the search stops none of them early, so what it finds depends on nobody's speed.
 MODEL = replace(MODELS["response"], features=("plays_7d", "skip_rate_28d"), categories=("slot",), rounds=600, report_every=200)
 RUN_IT = f"""

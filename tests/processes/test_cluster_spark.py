@@ -45,7 +45,7 @@ SMALL += ("--conf", "spark.sql.shuffle.partitions=2", "--conf", "spark.default.p
 # Of no use to who lives for a minute: the second compiler, collectors with threads of their own.
 BRIEF = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
 SMALL += ("--conf", f"spark.executor.extraJavaOptions={BRIEF}", "--conf", f"spark.driver.extraJavaOptions=-Duser.timezone=UTC {BRIEF}")
-PATIENCE = 240  # seconds
+PATIENCE = 600  # seconds
 
 
 @pytest.fixture(scope="module")

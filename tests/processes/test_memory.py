@@ -64,7 +64,10 @@ def squeezed(piece: bytes) -> bytes:
     return squeezer.compress(piece) + squeezer.flush()
 
 
-@pytest.mark.parametrize(("kind", "write"), [("lines", plain), ("lines", packed), ("csv", packed), ("tsv", plain), ("elements", plain)])
+LINES = pytest.param("lines", plain, marks=pytest.mark.every)
+
+
+@pytest.mark.parametrize(("kind", "write"), [LINES, ("lines", packed), ("csv", packed), ("tsv", plain), ("elements", plain)])
 def test_a_line_of_two_gigabytes_costs_itself_and_no_memory(kind: str, write: Callable[[Path, str], None], tmp_path: Path) -> None:
     path = tmp_path / ("x.gz" if write is packed else "x")
     write(path, kind)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from days import DONE, content, registry, since
-from small_world import Small
 
 from jobs.catalogue import TABLES
 from jobs.lake.address import Address
@@ -143,12 +142,10 @@ def test_a_run_beside_upkeep_is_not_disturbed(forks: Forks, calm: Calm, tmp_path
     assert not reader.halves()
 
 
-def test_two_trainings_of_the_same_examples(forks: Forks, tmp_path: Path) -> None:
-    lake, small = tmp_path / "lake", Small()
-    args = (lake, small.feed(tmp_path), small.clock.isoformat())
-    assert forks.run("days:day", *args, "examples") > DONE, forks.log.read_text()[-3000:]
-    at = forks.log.stat().st_size
-    pids = [forks.start("days:day", *args, "train") for _ in range(2)]
+def test_two_trainings_of_the_same_examples(forks: Forks, crowd: Calm, tmp_path: Path) -> None:
+    lake, at = tmp_path / "lake", forks.log.stat().st_size
+    shutil.copytree(crowd.lake, lake)
+    pids = [forks.start("days:day", lake, *crowd.args[:2], "train") for _ in range(2)]
     ends = sorted(forks.wait(pid) for pid in pids)
     said = since(forks.log, at)
     assert ends == [DONE, DONE + 1], said[-3000:]
