@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ TUNED = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
-    " -Xmn700m -XX:MetaspaceSize=256m -Djdk.lang.Process.launchMechanism=VFORK",
+    " -Xmn700m -XX:MetaspaceSize=256m" + (" -Djdk.lang.Process.launchMechanism=VFORK" if sys.platform == "linux" else ""),
 }
 
 

@@ -38,7 +38,7 @@ class Calm:
 
     @property
     def taken(self) -> Path:
-        """The lake as it was after intake."""
+        """The lake as it was after intake; the fixture `calm` keeps it."""
         return self.lake.with_name("taken")
 
     @property
