@@ -30,7 +30,7 @@ unit: setup ## Run the tests alone
 	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/processes
 
 processes: setup ## Run the tests that start and kill real processes: days, executors, workers, clusters, bare machines
-	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/processes
+	@python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/processes
 
 truth: setup ## Measure what the pipeline recovers of the known-truth world (NAME= selects) into build/truth.json
 	@PYTHONPATH=tests python tests/truth/run.py $(if $(NAME),--name "$(NAME)")

@@ -24,12 +24,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-kill", action="store_true", help=what)
 
 
-# Files that begin: what takes long and began last would end alone.
-LONG = ("test_change.py", "test_kills_of_delivery.py", "test_two_at_once.py")
+# Files that begin, the longest first: what takes long and began last would end alone.
+LONG = ("kills_of_delivery", "cluster_spark", "change", "kills_of_upkeep", "kills_of_intake", "two_at_once", "cluster_ray")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=lambda one: one.path.name not in LONG)
+    order = {f"test_{name}.py": place for place, name in enumerate(LONG)}
+    items.sort(key=lambda one: order.get(one.path.name, len(LONG)))
     if config.getoption("--every-kill"):
         return
     left = [one for one in items if one.get_closest_marker("every")]

@@ -128,8 +128,14 @@ def workers(home: Path) -> list[psutil.Process]:
 
 
 def executors(of: list[psutil.Process]) -> list[psutil.Process]:
-    below = [one for worker in of for one in worker.children(recursive=True)]
-    return [one for one in below if "CoarseGrainedExecutorBackend" in " ".join(one.cmdline())]
+    return [one for worker in of for one in worker.children(recursive=True) if "CoarseGrainedExecutorBackend" in _line(one)]
+
+
+def _line(of: psutil.Process) -> str:
+    try:
+        return " ".join(of.cmdline())
+    except psutil.NoSuchProcess:  # it ended meanwhile, or is a zombie
+        return ""
 
 
 def test_every_job_makes_the_same_rows_on_the_cluster(here: ArrowLake, there: ArrowLake) -> None:
