@@ -29,8 +29,8 @@ imports: setup ## Check the import contracts
 unit: setup ## Run the tests alone
 	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/processes
 
-processes: setup ## Run the tests that start and kill real processes: days, executors, workers, clusters, bare machines
-	@python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/processes
+processes: setup ## Run the tests that start and kill real processes: days, executors, workers, clusters, bare machines (EVERY=1: at every point, hours)
+	@python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/processes $(if $(EVERY),--every-kill)
 
 truth: setup ## Measure what the pipeline recovers of the known-truth world (NAME= selects) into build/truth.json
 	@PYTHONPATH=tests python tests/truth/run.py $(if $(NAME),--name "$(NAME)")

@@ -2,7 +2,8 @@
 # A day on one screen: every line also runs alone, here or, with infra/spark/submit.sh for spark-submit, on a cluster.
 #   infra/run_day.sh 2026-11-09 [lake]
 set -euo pipefail
-date="${1:?usage: infra/run_day.sh DATE [LAKE]}"
+[ $# -gt 0 ] || { echo "usage: infra/run_day.sh DATE [LAKE]" >&2; exit 2; }
+date="$1"
 lake="${2:-${OVERTONE_LAKE:-./build/lake}}"
 case "$lake" in /* | *://*) ;; *) lake="$PWD/$lake" ;; esac
 dates="--date $date"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from jobs.segments import SEGMENTS
+from targeting.money import CURRENCIES
 from validation.contract import did_you_mean
 from validation.gates.release import GRAIN
 from validation.verdict import WrongUse
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 CLUSTER = re.compile(r"c[1-9][0-9]?")
-CURRENCY = re.compile(r"[A-Z]{3}")
 CATEGORIES = ("auto", "beauty", "electronics", "fashion", "food", "gaming", "travel", "finance")
 EXPORTS = ("parquet", "csv")
 MINIMUM = 1_000  # below it an audience could point at people
@@ -33,7 +33,8 @@ FIELDS = (
     *("include", "exclude", "clusters", "top_share", "holdout", "minimum", "export"),
 )
 MOST_A_DAY = 50  # impressions a listener and day that a cap may allow
-LARGEST = 1_000_000_000  # a budget above it is a slip of the keyboard
+LARGEST = 1_000_000_000  # a budget, or a number of listeners, above it is a slip of the keyboard
+ENDLESS = 10**100  # a whole number beyond it is shown as it is written: Python refuses to spell those of many digits
 CENT = 0.01
 LONGEST = 100  # letters of an advertiser's name, and of a wrong value that a message shows
 
@@ -103,7 +104,8 @@ class _Once(yaml.SafeLoader):
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002
         try:
-            return super().construct_object(node, deep=deep)
+            found = super().construct_object(node, deep=deep)
+            return str(node.value)[:LONGEST] if isinstance(found, int) and abs(found) > ENDLESS else found
         except (ValueError, LookupError, AttributeError):
             # Dates that no calendar has, numbers without end: whoever asks for the field says what it has to be.
             return str(node.value)[:LONGEST]
@@ -137,9 +139,7 @@ def _campaign(raw: object, where: str) -> Campaign:
         first_day=first,
         last_day=last,
         budget_micros=round(_ask(budget, "amount", where, _is_amount, f"a positive number from {CENT} to {LARGEST:,}") * 1_000_000),
-        currency=_ask(
-            budget, "currency", where, lambda v: isinstance(v, str) and bool(CURRENCY.fullmatch(v)), "an ISO 4217 code such as EUR"
-        ),
+        currency=_ask(budget, "currency", where, lambda v: isinstance(v, str) and v in CURRENCIES, "an ISO 4217 code such as EUR"),
         cap_per_day=_ask(
             raw, "cap_per_day", where, lambda v: _is_int(v) and 1 <= v <= MOST_A_DAY, f"a whole number from 1 to {MOST_A_DAY}"
         ),
@@ -161,7 +161,8 @@ def _audience(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
         found["holdout"] = float(_ask(raw, "holdout", where, lambda v: _is_number(v) and 0 <= v < 1, "a share from 0 to below 1"))
     if "minimum" in raw:
         found["minimum"] = _ask(
-            raw, "minimum", where, lambda v: _is_int(v) and v >= GRAIN, f"a whole number of listeners, at least {GRAIN}"
+            *(raw, "minimum", where, lambda v: _is_int(v) and GRAIN <= v <= LARGEST),
+            f"a whole number of listeners from {GRAIN} to {LARGEST:,}",
         )
     if "export" in raw:
         found["export"] = _choice(raw, "export", EXPORTS, where)

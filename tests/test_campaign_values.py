@@ -75,7 +75,7 @@ def plausible(one: Campaign) -> bool:
         and not isinstance(one.first_day, datetime)
         and 0 < one.budget_micros <= 10**15
         and 0 < one.cap_per_day <= 50
-        and one.minimum >= 10
+        and 10 <= one.minimum <= 10**9
         and one.advertiser.isprintable()
         and all(isinstance(getattr(one, field.name), tuple | str | int | float | date | None) for field in dataclasses.fields(one))
     )
@@ -119,6 +119,9 @@ ALIASED = "campaigns:\n  - name: a\n    include: &l [" + ", ".join(["x"] * 9) + 
         "campaigns:\n- &c {name: a, include: [*c]}\n",
         "campaigns:\n- {name: a, minimum: " + "9" * 10_000 + "}\n",
         "campaigns:\n- {name: a, minimum: 1" + ":59" * 3_000 + "}\n",
+        "campaigns:\n- {minimum: 0x" + "F" * 5_000 + "}\n",
+        "campaigns:\n- {name: 0x" + "F" * 5_000 + "}\n",
+        "campaigns:\n- {0x" + "F" * 5_000 + ": 1}\n",
         "campaigns:\n- {flight: {from: 2026-13-45, to: 2026-11-30}}\n",
         "campaigns:\n- {flight: {from: 2026-11-10T25:00:00Z, to: 2026-11-30}}\n",
         "campaigns:\n- {flight: {from: 0000-01-01, to: 2026-11-30}}\n",

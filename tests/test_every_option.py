@@ -153,7 +153,7 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         COMMON | {"--target": TABLES, "--rows": NUMBERS},
     ),
     (overtone, "quarantine release", ["eventsim", "FOLDER"], COMMON | {name: INTAKE[name] for name in ("source", "PATH", "--user")}),
-    (overtone, "maintain", [], COMMON | {"--date": DATES, "--exports": FOLDERS}),
+    (overtone, "maintain", [], COMMON | {"--date": [*DATES, ("2199-12-31", "--date 2199-12-31 lies ahead")], "--exports": FOLDERS}),
     (overtone, "table history", ["silver.listens", *DAY], COMMON | {"name": TABLES, "--date": DATES}),
     (
         overtone,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -400,7 +401,32 @@ def test_a_webhook_that_is_not_there_or_does_not_answer(
     assert "Connection refused" in out
     monkeypatch.setattr(notice, "SECONDS", 0.05)
     hook.slow = 0.3
-    assert "TimeoutError" in call("--notice", hook.url(), at=LATER)[1].replace("timed out", "TimeoutError")
+    assert "it gave no answer in time" in call("--notice", hook.url(), at=LATER)[1]
+
+
+def test_who_answers_a_byte_at_a_time_holds_nobody_up(
+    lake: ArrowLake, call: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(lake, D - DAY)
+    monkeypatch.setattr(notice, "SECONDS", 0.2)
+    monkeypatch.setattr(notice, "WAITS", ())
+    dripping, ended = socket.create_server(("127.0.0.1", 0)), threading.Event()
+
+    def drip() -> None:
+        talking, _ = dripping.accept()
+        with talking, suppress(OSError):
+            while not ended.wait(0.05):
+                talking.sendall(b"H")
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        code, out, _ = call("--notice", f"http://127.0.0.1:{dripping.getsockname()[1]}/", at=LATER)
+    finally:
+        ended.set()
+        thread.join()
+        dripping.close()
+    assert (code, "it gave no answer in time" in out) == (1, True)
 
 
 def test_no_secret_of_an_address_is_printed_or_kept(lake: ArrowLake, call: Callable[..., Answer], hook: Hook, tmp_path: Path) -> None:

@@ -364,8 +364,15 @@ def test_the_day_on_one_screen_stops_where_a_stage_fails(tmp_path: Path) -> None
 
 def test_the_day_on_one_screen_asks_for_a_date(tmp_path: Path) -> None:
     code, said, err = day_on_one_screen(tmp_path)
-    assert (code != 0, said) == (True, [])
-    assert "usage: infra/run_day.sh DATE [LAKE]" in err
+    assert (code, said, err) == (2, [], "usage: infra/run_day.sh DATE [LAKE]\n")
+
+
+@pytest.mark.parametrize("script", ["infra/spark/cluster.sh", "infra/ray/cluster.sh"])
+@pytest.mark.parametrize("words", [(), ("begin",)])
+def test_a_cluster_command_says_how_it_is_called(script: str, words: tuple[str, ...]) -> None:
+    done = subprocess.run([Path(__file__).parent.parent / script, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"usage: {script} start|stop|status [FOLDER]" in done.stderr
 
 
 def test_status_says_what_share_of_each_feeds_tracks_a_catalogue_knows(call: Callable[..., Answer], lake: ArrowLake) -> None:

@@ -337,6 +337,26 @@ def test_an_engineer_goes_back_and_is_told_what_becomes_stale(lake: ArrowLake, c
     assert again["changed"] is False
 
 
+def test_only_a_version_that_changed_the_date_is_gone_back_to(lake: ArrowLake, capsys: pytest.CaptureFixture[str]) -> None:
+    put_as(lake, LISTENS, D[0], "f1", 1)
+    put_as(lake, LISTENS, D[1], "f1", 2)
+    for version in (0, 2, 9):
+        with pytest.raises(SystemExit) as ended:
+            main(["table", "restore", "silver.listens", "--date", str(D[0]), "--version", str(version), "--lake", lake.address.uri])
+        assert ended.value.code == 2
+        assert f"version {version} of silver.listens is none that changed {D[0]}; choose among 1 (" in capsys.readouterr().err
+
+
+def test_a_date_that_upkeep_dropped_comes_back(lake: ArrowLake, capsys: pytest.CaptureFixture[str]) -> None:
+    put_as(lake, LISTENS, D[0], "f1", 1)
+    put_as(lake, LISTENS, D[1], "f1", 2)
+    later = NOW + timedelta(days=LISTENS.retention_days + 100)
+    assert upkeep.expire(lake, LISTENS, later) == 2
+    (told,) = answered(lake, capsys, "table", "history", "silver.listens", "--date", str(D[0]))
+    answered(lake, capsys, "table", "restore", "silver.listens", "--date", str(D[0]), "--version", str(told["version"]))
+    assert lake.read(LISTENS).column("date").to_pylist() == [D[0]]
+
+
 def test_audiences_that_were_brought_back_do_not_count_as_up_to_date(lake: ArrowLake, capsys: pytest.CaptureFixture[str]) -> None:
     put_as(lake, AUDIENCES, D[0], "a1", 1)
     put_as(lake, AUDIENCES, D[0], "a2", 2)

@@ -9,7 +9,8 @@
 # the cluster who cannot read the file token in the folder. No dashboard, no usage statistics.
 set -euo pipefail
 usage="usage: infra/ray/cluster.sh start|stop|status [FOLDER]"
-action="${1:?$usage}"
+[ $# -gt 0 ] || { echo "$usage" >&2; exit 2; }
+action="$1"
 here="$(cd "$(dirname "$0")/../.." && pwd)"
 folder="${2:-$here/build/ray-cluster}"
 case "$folder" in /*) ;; *) folder="$PWD/$folder" ;; esac

@@ -9,7 +9,8 @@
 # without a secret can run any code on it.
 set -euo pipefail
 usage="usage: infra/spark/cluster.sh start|stop|status [FOLDER]"
-action="${1:?$usage}"
+[ $# -gt 0 ] || { echo "$usage" >&2; exit 2; }
+action="$1"
 here="$(cd "$(dirname "$0")/../.." && pwd)"
 folder="${2:-$here/build/spark-cluster}"
 case "$folder" in /*) ;; *) folder="$PWD/$folder" ;; esac

@@ -63,11 +63,16 @@ def _day(lake: ArrowLake, one: Table, day: date | None) -> date | None:
         return None
     if day is None:
         raise WrongUse(f"{one.name} is partitioned by date: name one with --date")
-    among(day, {*lake.files(one), *lake.published(one)}, f"rows of {one.name}", f"overtone tables {one.name}")
+    if not publications(lake, one, day):  # a date of which nothing is left may have been published before
+        among(day, {*lake.files(one), *lake.published(one)}, f"rows of {one.name}", f"overtone tables {one.name}")
     return day
 
 
 def _restore(lake: ArrowLake, one: Table, day: date | None, version: int) -> Reply:
+    listed = sorted(commit.version for commit, _, _ in publications(lake, one, day))
+    if version not in listed:
+        which = f"choose among {', '.join(map(str, listed))}" if listed else "none did"
+        raise WrongUse(f"version {version} of {one.name} is none that changed {day or 'it'}; {which} (overtone table history)")
     before = stale_dates(lake)
     made = restore(lake, one, day, version, _fingerprint(lake, one, day))
     what = one.name if day is None else f"{one.name} of {day}"

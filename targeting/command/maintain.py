@@ -11,7 +11,7 @@ from jobs.lake import upkeep
 from jobs.lake.faults import full
 from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
-from validation.verdict import Conflict
+from validation.verdict import Conflict, WrongUse
 
 if TYPE_CHECKING:
     import argparse
@@ -28,13 +28,17 @@ COLUMNS = ("table", "rows_dropped", "files_before", "files", "files_deleted", "d
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--date", type=iso_date, help="the UTC date from which retention is counted back (default: today)")
+    parser.add_argument(
+        "--date", type=iso_date, help="the UTC date from which retention is counted back, at the latest today (default: today)"
+    )
     parser.add_argument("--exports", type=a_path, help="folder that audiences are exported to (default: beside the lake)")
 
 
 def run(options: argparse.Namespace) -> Reply:
     """Maintain every table, what is made of others first: cut short, nothing is left whose inputs are gone already."""
     lake, now = opened(options.lake), datetime.now(UTC)
+    if options.date and options.date > now.date():
+        raise WrongUse(f"--date {options.date} lies ahead: rows would be dropped before their time; choose {now.date()} (UTC) or earlier")
     exports = options.exports or lake.address.beside("-exports")
     no_file("--exports", exports)
     if options.date:

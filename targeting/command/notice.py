@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
 import time
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -106,7 +107,19 @@ def _post(url: str, shown: str, body: bytes) -> None:
 
 
 def _try(request: Request) -> tuple[str, bool]:
-    """Send a request once; return why it failed, empty if it did not, and whether another try may succeed."""
+    """Send a request once; return why it failed, empty if it did not, and whether another try may succeed.
+
+    A socket's patience is for each byte: who answers a byte at a time would hold everybody up for good. So this one waits for the
+    whole of it, and leaves what takes longer to a thread that ends with the process.
+    """
+    found = [("it gave no answer in time", True)]
+    sending = threading.Thread(target=lambda: found.append(_send(request)), daemon=True)
+    sending.start()
+    sending.join(SECONDS)
+    return found[-1]
+
+
+def _send(request: Request) -> tuple[str, bool]:
     try:
         build_opener(Unmoved()).open(request, timeout=SECONDS).close()
     except HTTPError as error:

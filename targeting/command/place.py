@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jobs.catalogue import TABLES
 from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
+from jobs.lake.versions import ISO
 from validation.verdict import WrongUse
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def nothing(lake: ArrowLake, otherwise: str) -> str:
 
 def among(day: date, known: Iterable[str], what: str, mend: str) -> None:
     """Raise `WrongUse` unless something is published for a date, naming the dates for which it is."""
-    dates = sorted(one for one in known if one)
+    dates = sorted(one for one in known if ISO.fullmatch(one))
     if day.isoformat() not in dates:
         said = f"there are some of {dates[0]} to {dates[-1]}" if dates else "there are none at all"
         raise WrongUse(f"no {what} of {day} are published; {said} ({mend})")
