@@ -2,6 +2,7 @@
 # A day on one screen: every line also runs alone, here or, with infra/spark/submit.sh for spark-submit, on a cluster.
 #   infra/run_day.sh 2026-11-09 [lake]
 set -euo pipefail
+case "${1:-}" in -h | --help) echo "usage: infra/run_day.sh DATE [LAKE]"; exit 0 ;; esac
 [ $# -gt 0 ] || { echo "usage: infra/run_day.sh DATE [LAKE]" >&2; exit 2; }
 date="$1"
 lake="${2:-${OVERTONE_LAKE:-./build/lake}}"

@@ -10,7 +10,7 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from jobs.lake.faults import fault
 from validation.verdict import INTERRUPTED, OvertoneError, Unheard, WrongUse
@@ -31,6 +31,13 @@ def add_dates(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--date", type=iso_date, help="one UTC date, such as 2026-11-01")
     parser.add_argument("--from", dest="first", type=iso_date, help="first date of a range")
     parser.add_argument("--to", dest="last", type=iso_date, help="last date of a range")
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes an option by its whole name alone: `--lak` is a slip of the keyboard, and may be another option tomorrow."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
 
 def iso_date(text: str) -> date:

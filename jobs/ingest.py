@@ -8,7 +8,6 @@ by one commit that names the files, so a run that was killed goes on with what i
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import sys
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs import ledger
-from jobs.console import a_path, guarded, parsed, say, somebody
+from jobs.console import Parser, a_path, guarded, parsed, say, somebody
 from jobs.contracts.events import LISTENERS, PLAYS
 from jobs.fingerprint import fingerprint
 from jobs.intake import Count, Intake, take
@@ -218,9 +217,7 @@ def _add(lake: SparkLake, rows: list[dict[str, Any]]) -> int:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Take files in from the command line and end the process with the platform's exit code."""
-    parser = argparse.ArgumentParser(
-        description="Take the files of a feed into the lake.", epilog="example: eventsim ./feed --basis assume"
-    )
+    parser = Parser(description="Take the files of a feed into the lake.", epilog="example: eventsim ./feed --basis assume")
     parser.add_argument("source", help=f"one of {', '.join(SOURCES)}")
     parser.add_argument("paths", type=a_path, nargs="+", metavar="PATH", help="files, or folders of files")
     parser.add_argument("--basis", default="none", help="none (default), assume or file:consent.csv")

@@ -6,14 +6,13 @@ spark-submit jobs/listens.py --date 2026-11-01 --lake ./build/lake
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from jobs.console import Dates, add_dates, asked, guarded, parsed, say
+from jobs.console import Dates, Parser, add_dates, asked, guarded, parsed, say
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.fingerprint import arguments, code_of, fingerprint, home
 from jobs.journal import recorded
@@ -166,7 +165,7 @@ def consenting(job: Job, lake: SparkLake, frame: DataFrame, dates: Dates) -> Dat
 
 def main(job: Job, argv: Sequence[str] | None = None) -> None:
     """Run a job from the command line and end the process with the platform's exit code."""
-    parser = argparse.ArgumentParser(description=f"Write {job.writes.name}: {job.writes.row}.", epilog="example: --date 2026-11-01")
+    parser = Parser(description=f"Write {job.writes.name}: {job.writes.row}.", epilog="example: --date 2026-11-01")
     add_dates(parser)
     parser.add_argument("--lake", help="folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)")
     options = parsed(parser, argv)

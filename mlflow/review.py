@@ -6,19 +6,19 @@ python mlflow/review.py approve 3 --by "Ada Lovelace"         # make it the cham
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from jobs.console import guarded, parsed, say, somebody
+from jobs.console import Parser, guarded, parsed, say, somebody
 from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
 from ray_tune import registry
 from ray_tune.models import model
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Sequence
 
 CARD = Path(__file__).with_name("model_card.md")
@@ -27,7 +27,7 @@ DRIVERS = 10
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, show or approve; return the platform's exit code."""
-    parser = argparse.ArgumentParser(description="Read a version's review packet and decide on it.", epilog="example: show 3")
+    parser = Parser(description="Read a version's review packet and decide on it.", epilog="example: show 3")
     parser.add_argument("action", choices=("show", "approve"))
     parser.add_argument("version", help="version in the registry")
     parser.add_argument("--model", default="response", help="name of the model (default: response)")

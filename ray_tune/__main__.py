@@ -6,14 +6,14 @@ python -m ray_tune models                                                       
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from jobs.console import MOST_TRIALS, SEEDS, guarded, iso_date, parsed, say, somebody, whole
+from jobs.console import MOST_TRIALS, SEEDS, Parser, guarded, iso_date, parsed, say, somebody, whole
 from jobs.journal import recorded
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Parse, train, print; return the platform's exit code."""
     from ray_tune.models import MODELS
 
-    parser = argparse.ArgumentParser(prog="python -m ray_tune", description="Train a model, or print the declarations of all.")
+    parser = Parser(prog="python -m ray_tune", description="Train a model, or print the declarations of all.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="MODEL")
     for name, model in MODELS.items():
         one = commands.add_parser(name, help=model.meaning, epilog=f"example: python -m ray_tune {name} --as-of 2026-11-09 --trials 4")

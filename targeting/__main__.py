@@ -9,7 +9,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from jobs.console import guarded, parsed, say
+from jobs.console import Parser, guarded, parsed, say
 from jobs.journal import recorded
 from targeting.command import audience, day, demo, doctor, freshness, history, ingest, log, maintain, model, quarantine, status, tables
 
@@ -44,9 +44,7 @@ EPILOG = (
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    top = argparse.ArgumentParser(
-        prog="overtone", description="Turn listening into audiences, fairly.", epilog=EPILOG, formatter_class=_wide
-    )
+    top = Parser(prog="overtone", description="Turn listening into audiences, fairly.", epilog=EPILOG, formatter_class=_wide)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
         sub = commands.add_parser(name, help=module.HELP, description=module.HELP, epilog=f"example: {module.EXAMPLE}")

@@ -58,7 +58,7 @@ def test_a_machine_that_was_set_up_lacks_nothing(lake: ArrowLake) -> None:
 
 def test_a_new_lake_lacks_nothing_and_looking_makes_nothing(tmp_path: Path) -> None:
     lake = ArrowLake(Address.parse(str(tmp_path / "lake")))
-    assert found(lake, "lake").found.endswith(" 0 of 27 tables")
+    assert "lake is empty: take a feed in (overtone ingest --help)" in found(lake, "lake").found
     assert "will be made" in found(lake, "listener key").found
     assert list(tmp_path.iterdir()) == []
 
@@ -73,6 +73,24 @@ def test_the_command_ends_with_1_if_anything_is_wrong_and_says_so_in_json(lake: 
     wrong = [row for row in json.loads(capsys.readouterr().out) if row["state"] == machine.WRONG]
     assert [row["check"] for row in wrong] == ["listener key"]
     assert "a new one all listeners would be strangers" in wrong[0]["mend"]
+
+
+def test_a_store_that_does_not_answer_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION"):
+        monkeypatch.setenv(f"AWS_{name}", "secret")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    told = found(ArrowLake(Address.parse("s3://bucket/lake")), "lake")
+    assert told.state == machine.WRONG
+    assert "\n" not in told.found
+    assert "the object store (S3) does not answer, or lets nobody in: " in told.found
+    assert "endpoint, region and keys" in told.mend
+    for command in ("status", "freshness"):
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--lake", "s3://bucket/lake"])
+        assert ended.value.code == 1
+        (said,) = capsys.readouterr().err.splitlines()
+        assert said.startswith(f"overtone {command}: the object store (S3) does not answer")
+        assert "secret" not in said
 
 
 def test_another_python_is_told(lake: ArrowLake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -285,6 +285,19 @@ def test_a_wrong_value_ends_with_2_and_is_named(  # noqa: PLR0913, PLR0917
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("run", "words", "right", "option"),
+    [(run, words, right, name) for run, words, right, wrong in CASES for name in wrong if name[:2] == "--"],
+    ids=lambda one: one[:30] if isinstance(one, str) else "",
+)
+def test_an_option_that_is_cut_short_is_none(
+    run: Callable[[Sequence[str]], object], words: str, right: list[str], option: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = said(run, [*words.split(), *right, f"{option[:-1]}=x"], capsys)
+    assert (code, out) == (2, "")
+    assert f"unrecognized arguments: {option[:-1]}=x" in err
+
+
 ASKING: list[tuple[Callable[[Sequence[str]], object], str]] = [
     (overtone, "day --plan"),
     (lambda argv: run_job(listens.JOB, argv), ""),

@@ -367,6 +367,10 @@ def test_the_day_on_one_screen_asks_for_a_date(tmp_path: Path) -> None:
     assert (code, said, err) == (2, [], "usage: infra/run_day.sh DATE [LAKE]\n")
 
 
+def test_the_day_on_one_screen_says_how_it_is_called(tmp_path: Path) -> None:
+    assert day_on_one_screen(tmp_path, "--help")[:2] == (0, [])
+
+
 @pytest.mark.parametrize("script", ["infra/spark/cluster.sh", "infra/ray/cluster.sh"])
 @pytest.mark.parametrize("words", [(), ("begin",)])
 def test_a_cluster_command_says_how_it_is_called(script: str, words: tuple[str, ...]) -> None:

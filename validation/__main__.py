@@ -6,7 +6,6 @@ python -m validation docs --lake ./build/lake --out ./build/docs
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from validation.suites.suite import REJECTED_SHARE
 from validation.verdict import Check, HeldBack, Verdict, WrongUse
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 LAKE = "folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)"
@@ -22,10 +22,10 @@ LAKE = "folder or URI of the lake (default: OVERTONE_LAKE, else ./build/lake)"
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and end the process with the platform's exit code: 3 if the table breaks its contract."""
-    from jobs.console import a_path, add_dates, guarded, parsed
+    from jobs.console import Parser, a_path, add_dates, guarded, parsed
     from jobs.journal import recorded
 
-    parser = argparse.ArgumentParser(prog="python -m validation", description="Audit tables and show what audits found.")
+    parser = Parser(prog="python -m validation", description="Audit tables and show what audits found.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     table = commands.add_parser(
         "table", help="audit a published table", epilog="example: python -m validation table silver.listens --date 2026-11-01"

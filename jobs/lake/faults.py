@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ FAULTS = {
     "Java heap space": MEMORY,
     "GC overhead limit exceeded": MEMORY,
 }
+STORE = re.compile(r"Generic (\w+) error")  # as delta-rs says that an object store did not answer, over many lines and in colours
+COLOUR = re.compile(r"\x1b\[\d*m|↳")
+CHECK = "check the lake's address, and the endpoint, region and keys in the environment"
 
 
 def fault(error: BaseException) -> str | None:
@@ -31,6 +35,9 @@ def fault(error: BaseException) -> str | None:
         for words, mend in FAULTS.items():
             if words in said:
                 return f"{words}: {mend}, and run again; nothing of the batch was published"
+        if store := STORE.search(said):
+            why = COLOUR.sub("", said).strip().splitlines()[-1].strip()
+            return f"the object store ({store[1]}) does not answer, or lets nobody in: {why}; {CHECK}"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{str(error.filename)!r}: {error.strerror}; name another place, or make this one what it has to be"
     return None

@@ -5,18 +5,21 @@ python -m jobs.world --preset demo --seed 7 --out build/feeds --lake build/lake
 
 from __future__ import annotations
 
-import argparse
 import logging
 import re
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from jobs.console import SEEDS, guarded, iso_date, no_file, parsed, say, whole
+from jobs.console import SEEDS, Parser, guarded, iso_date, no_file, parsed, say, whole
 from jobs.journal import recorded
 from jobs.lake.address import Address
 from jobs.world.preset import PRESETS, World
 from validation.contract import did_you_mean
 from validation.verdict import WrongUse
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def main(words: list[str] | None = None) -> int:
@@ -28,7 +31,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    found = argparse.ArgumentParser(prog="python -m jobs.world", description="Make a known-truth world: feed files and truth.* tables.")
+    found = Parser(prog="python -m jobs.world", description="Make a known-truth world: feed files and truth.* tables.")
     found.add_argument("--preset", default="demo", help=f"one of {', '.join(PRESETS)}")
     found.add_argument("--seed", type=whole(0, SEEDS - 1), default=7)
     found.add_argument("--out", required=True, help="folder or URI of the feed files; must be empty")

@@ -13,9 +13,10 @@ from jobs import journal
 from jobs.catalogue import TABLES
 from jobs.lake import key
 from jobs.lake.address import folder
+from jobs.lake.faults import CHECK, fault
 from targeting.command import machine
 from targeting.command.machine import FINE, WARNING, WRONG, Finding
-from targeting.command.place import opened
+from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
 from validation.verdict import OvertoneError
 
@@ -50,7 +51,8 @@ def examine(lake: ArrowLake) -> Iterator[Finding]:
     yield machine.disk("disk of the lake", lake.address.path or Path.cwd())
     yield machine.disk("disk for temporary files", Path(tempfile.gettempdir()))
     yield from machine.services()
-    for look_at in (_store, _log, _key, _tables):
+    yield (store := _store(lake))
+    for look_at in (_log, _key, _tables) if store.state != WRONG else (_log,):
         yield look_at(lake)
 
 
@@ -58,8 +60,8 @@ def _store(lake: ArrowLake) -> Finding:
     try:
         made = sum(lake.exists(one) for one in TABLES.values())
     except (OSError, OvertoneError) as error:
-        return Finding("lake", WRONG, f"{lake.address.uri}: {error}", "check the address and the credentials")
-    return Finding("lake", FINE, f"{lake.address.uri}: {made} of {len(TABLES)} tables")
+        return Finding("lake", WRONG, f"{lake.address.uri}: {fault(error) or error}", CHECK)
+    return Finding("lake", FINE, f"{lake.address.uri}: {made} of {len(TABLES)} tables" if made else nothing(lake, ""))
 
 
 def _log(lake: ArrowLake) -> Finding:
