@@ -283,9 +283,15 @@ def test_a_person_approves_a_version(call: Callable[..., Answer], lake: ArrowLak
 def test_a_plan_runs_nothing(call: Callable[..., Answer], lake: ArrowLake) -> None:
     before = {name: lake.version(table) for name, table in TABLES.items()}
     rows = asked(call, "day", "--date", "2026-11-09", "--plan")
-    assert [(row["stage"], row["writes"], row["line"]) for row in rows] == [(one.name, one.writes, one.line) for one in STAGES]
-    assert next(row for row in rows if row["stage"] == "listens")["state"] == "1 date stale"
-    assert [row["stage"] for row in asked(call, "day", "--stale", "--plan", "--from-stage", "audiences")] == ["audiences", "export"]
+    assert [(row["stage"], row["writes"]) for row in rows] == [(one.name, one.writes) for one in STAGES]
+    by = {row["stage"]: row for row in rows}
+    assert by["listens"]["line"] == f"spark-submit jobs/listens.py --date 2026-11-09 --lake {lake.address.uri}"
+    assert by["scores"]["line"] == f"overtone day --date 2026-11-09 --only scores --lake {lake.address.uri}"
+    assert by["listens"]["state"] == "1 date stale"
+    for name in ("user_features", "examples", "train", "export"):
+        assert by[name]["state"] == "after the stages before it"
+    alone = asked(call, "day", "--stale", "--plan", "--from-stage", "audiences")
+    assert [(row["stage"], row["state"]) for row in alone] == [(name, "finds out when it runs") for name in ("audiences", "export")]
     assert before == {name: lake.version(table) for name, table in TABLES.items()}
 
 

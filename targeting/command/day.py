@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -17,13 +18,13 @@ from jobs.services import check
 from targeting.campaigns import load
 from targeting.command.place import FIRST_STEP
 from targeting.command.reply import Reply, table
-from targeting.command.stages import STAGES
+from targeting.command.stages import LOOKS, STAGES
 from validation.contract import did_you_mean
 from validation.verdict import WrongUse
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from jobs.console import Dates
     from jobs.lake.arrow import ArrowLake
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 HELP = "run a day's stages, from events to exported audiences; what is up to date is left alone"
 EXAMPLE = "overtone day --date 2026-11-09"
 CAMPAIGNS = Path("infra/campaigns.yaml")
+AFTER = "after the stages before it"
 MINUTE = 90  # seconds up to which time left is told in seconds
 
 
@@ -70,9 +72,27 @@ def run(options: argparse.Namespace) -> Reply:
     dates = _within(asked_for, with_events(lake.arrow))
     day = Day(lake, dates, options.campaigns, exports, options.trials, options.author)
     if options.plan:
-        rows = [{"stage": s.name, "writes": s.writes, "state": s.stale(day), "line": s.line} for s in chosen]
+        rows = list(plan(chosen, day))
         return Reply(rows, table(rows, ("stage", "writes", "state", "line"), empty="no stages"))
     return summary(execute(chosen, day))
+
+
+def plan(stages: Sequence[Stage], day: Day) -> Iterator[dict[str, str]]:
+    """Yield what each stage would do as things stand, and the line that runs it alone; one after a stale one has to wait for that."""
+    first, last = day.dates[0], day.dates[-1]
+    words = {
+        "$dates": f"--date {first}" if first == last else f"--from {first} --to {last}",
+        '"$date"': str(last),
+        '"$lake"': shlex.quote(day.lake.address.uri),
+    }
+    waits = False
+    for stage in stages:
+        line = stage.line
+        for word, value in words.items():
+            line = line.replace(word, value)
+        state = stage.stale(day)
+        yield {"stage": stage.name, "writes": stage.writes, "state": AFTER if waits and state in (NOTHING, LOOKS) else state, "line": line}
+        waits = waits or state not in (NOTHING, LOOKS)
 
 
 def choose(stages: Sequence[Stage], only: str | None, start: str | None) -> tuple[Stage, ...]:

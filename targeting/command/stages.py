@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from jobs.run import Job
 
 
+LOOKS = "finds out when it runs"  # what a stage that is no job of jobs/ says of itself beforehand
+
+
 @dataclass(frozen=True)
 class Day:
     """What a day's stages need: the lake, the dates asked for, and the settings of training and delivery."""
@@ -75,7 +78,7 @@ def job(name: str, writes: str, weight: float) -> Stage:
 
 def step(name: str, writes: str, weight: float, line: str, run: Callable[[Day], Done]) -> Stage:
     """Return a stage that is no Spark job of jobs/."""
-    return Stage(name, writes, line, weight, run, lambda _: "after the stages before it")
+    return Stage(name, writes, line, weight, run, lambda _: LOOKS)
 
 
 def train(day: Day) -> Done:
