@@ -16,6 +16,8 @@ FAULTS = {
     "Disk quota exceeded": "make room, or ask for a larger quota",
     "Read-only file system": "mount it writable, or name another lake with --lake",
     "Permission denied": "give yourself the right to write there, or name another lake with --lake",
+    # Hadoop's, who drops the system's reason.
+    "Mkdirs failed to create": "see that the store is mounted writable, is yours to write to and has room (overtone doctor)",
     "Input/output error": "look at the disk: it could not read or write",
     "Too many open files": "raise the limit (ulimit -n)",
     "Stale file handle": "mount the shared folder again",
