@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
     """Takes an option by its whole name alone: `--lak` is a slip of the keyboard, and may be another option tomorrow."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+        super().__init__(*args, **kwargs | {"allow_abbrev": False})
 
 
 def iso_date(text: str) -> date:

@@ -160,10 +160,7 @@ def _audience(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     if "holdout" in raw:
         found["holdout"] = float(_ask(raw, "holdout", where, lambda v: _is_number(v) and 0 <= v < 1, "a share from 0 to below 1"))
     if "minimum" in raw:
-        found["minimum"] = _ask(
-            *(raw, "minimum", where, lambda v: _is_int(v) and GRAIN <= v <= LARGEST),
-            f"a whole number of listeners from {GRAIN} to {LARGEST:,}",
-        )
+        found["minimum"] = _ask(raw, "minimum", where, _is_minimum, f"a whole number of listeners from {GRAIN} to {LARGEST:,}")
     if "export" in raw:
         found["export"] = _choice(raw, "export", EXPORTS, where)
     for both in sorted({*found["include"]} & {*found["exclude"]}):
@@ -219,6 +216,10 @@ def _is_date(value: object) -> bool:
 
 def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_minimum(value: object) -> bool:
+    return isinstance(value, int) and _is_int(value) and GRAIN <= value <= LARGEST
 
 
 def _is_number(value: object) -> bool:

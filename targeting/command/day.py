@@ -91,8 +91,9 @@ def plan(stages: Sequence[Stage], day: Day) -> Iterator[dict[str, str]]:
         for word, value in words.items():
             line = line.replace(word, value)
         state = stage.stale(day)
-        yield {"stage": stage.name, "writes": stage.writes, "state": AFTER if waits and state in (NOTHING, LOOKS) else state, "line": line}
-        waits = waits or state not in (NOTHING, LOOKS)
+        idle = state in (NOTHING, LOOKS)
+        yield {"stage": stage.name, "writes": stage.writes, "state": AFTER if waits and idle else state, "line": line}
+        waits = waits or not idle
 
 
 def choose(stages: Sequence[Stage], only: str | None, start: str | None) -> tuple[Stage, ...]:

@@ -63,8 +63,10 @@ def _day(lake: ArrowLake, one: Table, day: date | None) -> date | None:
         return None
     if day is None:
         raise WrongUse(f"{one.name} is partitioned by date: name one with --date")
-    if not publications(lake, one, day):  # a date of which nothing is left may have been published before
-        among(day, {*lake.files(one), *lake.published(one)}, f"rows of {one.name}", f"overtone tables {one.name}")
+    known = {*lake.files(one), *lake.published(one)}
+    # A date of which nothing is left may have been published before.
+    if day.isoformat() not in known and not publications(lake, one, day):
+        among(day, known, f"rows of {one.name}", f"overtone tables {one.name}")
     return day
 
 

@@ -11,6 +11,7 @@ import json
 import re
 import threading
 import time
+from concurrent.futures import Future
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 MEMORY = "told.json"  # beside the log: target -> table -> the first date owed, as told
 SECONDS = 10.0  # that a webhook has for an answer
+SLOW = "it gave no answer in time"
 WAITS = (1.0, 3.0)  # seconds between tries
 AGAIN = frozenset({408, 425, 429, *range(500, 600)})  # answers after which another try may succeed
 Misses = dict[str, dict[str, Any]]
@@ -112,11 +114,19 @@ def _try(request: Request) -> tuple[str, bool]:
     A socket's patience is for each byte: who answers a byte at a time would hold everybody up for good. So this one waits for the
     whole of it, and leaves what takes longer to a thread that ends with the process.
     """
-    found = [("it gave no answer in time", True)]
-    sending = threading.Thread(target=lambda: found.append(_send(request)), daemon=True)
-    sending.start()
-    sending.join(SECONDS)
-    return found[-1]
+    answer: Future[tuple[str, bool]] = Future()
+
+    def send() -> None:
+        try:
+            answer.set_result(_send(request))
+        except Exception as error:  # noqa: BLE001 - a bug is raised where the answer is waited for
+            answer.set_exception(error)
+
+    threading.Thread(target=send, daemon=True).start()
+    try:
+        return answer.result(SECONDS)
+    except TimeoutError:
+        return SLOW, True
 
 
 def _send(request: Request) -> tuple[str, bool]:
@@ -127,6 +137,8 @@ def _send(request: Request) -> tuple[str, bool]:
         return f"it answered {error.code}", error.code in AGAIN
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
+        if isinstance(reason, TimeoutError):
+            return SLOW, True
         return getattr(reason, "strerror", None) or type(reason).__name__, True
     return "", False
 
