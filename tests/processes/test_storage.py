@@ -66,7 +66,8 @@ def test_a_full_disk(size: int, forks: Forks, calm: Calm, disk: Path) -> None:
 
 
 def test_a_store_that_turns_read_only(forks: Forks, calm: Calm, disk: Path) -> None:
-    shutil.copytree(calm.taken, disk / "lake")
+    for name in ("lake", "untouched"):
+        shutil.copytree(calm.taken, disk / name)
     at = forks.log.stat().st_size
     run = forks.start("days:day", disk / "lake", *calm.args)
     turn_read_only(disk, (disk / "lake/silver/tracks").exists)  # the second stage has begun
@@ -75,7 +76,7 @@ def test_a_store_that_turns_read_only(forks: Forks, calm: Calm, disk: Path) -> N
     assert re.search("overtone: (Read-only file system|Mkdirs failed to create): [^\n]*mount", said), said[-3000:]
     assert "Traceback" not in said
     at = forks.log.stat().st_size
-    assert forks.run("days:day", disk / "lake", *calm.args) == 1
+    assert forks.run("days:day", disk / "untouched", *calm.args) == 1
     said = since(forks.log, at)
     assert "overtone: Read-only file system: mount it writable" in said
     assert "Traceback" not in said
