@@ -27,7 +27,7 @@ imports: setup ## Check the import contracts
 	@lint-imports
 
 unit: setup ## Run the tests alone
-	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/processes
+	@python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/processes
 
 processes: setup ## Run the tests that start and kill real processes: days, executors, workers, clusters, bare machines (EVERY=1: at every point, hours)
 	@python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/processes $(if $(EVERY),--every-kill)

@@ -25,6 +25,7 @@ from jobs.fingerprint import fingerprint
 from jobs.intake import Count, Intake, take
 from jobs.journal import recorded, tell
 from jobs.lake.address import Address
+from jobs.lake.committed import in_turn
 from jobs.lake.key import load_key
 from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import SparkLake
@@ -125,16 +126,27 @@ def ingest(
     taking = Taking(source, load_key(lake.address), clock, user)
     said = statements(consents, taking) if consents else []
     taken, skipped = find(adapter, paths, SOURCES)
-    known = ledger.known(lake.arrow, {feed.table.name: feed.table for feed in adapter.feeds}.values())
-    intakes = []
     with _explained(adapter, user):
-        for feed, new in _new(adapter, taken, known):
-            intakes.append(take(lake, feed, new, taking))
-            ledger.enter(lake.arrow, taking, intakes[-1], new)
-            _tell(source, intakes[-1])
-    stated = _assume(lake, taking) if kind == "assume" else _state(lake, said, taking, str(consents)) if said else 0
+        tried = [in_turn(lambda feed=feed: _take_new(lake, feed, taken, taking)) for feed in adapter.feeds]  # type: ignore[misc]
+    intakes = [one for one in tried if one]
+    stated = 0
+    if kind == "assume":
+        stated = in_turn(lambda: _assume(lake, taking))
+    elif said:
+        stated = in_turn(lambda: _state(lake, said, taking, str(consents)))
     before = len(taken) - len({file for one in intakes for file in one.by_file})
     return Report(source, tuple(intakes), tuple(skipped), before, stated, kind)
+
+
+def _take_new(lake: SparkLake, feed: Feed, taken: Sequence[Taken], taking: Taking) -> Intake | None:
+    """Take in the files of a feed that its table does not know; return None if it knows all."""
+    new = _new(feed, taken, ledger.known(lake.arrow, [feed.table]))
+    if not new:
+        return None
+    done = take(lake, feed, new, taking)
+    ledger.enter(lake.arrow, taking, done, new)
+    _tell(taking.source, done)
+    return done
 
 
 def _tell(source: str, done: Intake) -> None:
@@ -154,14 +166,10 @@ def _explained(source: Source, user: str | None) -> Iterator[None]:
         raise HeldBack(f"{held}; where files do not say whose listening it is, --user NAME does", held.refused) from held
 
 
-def _new(source: Source, taken: Sequence[Taken], known: Collection[tuple[str, str]]) -> list[tuple[Feed, list[Taken]]]:
-    """Return each feed with its files that its table does not know; of files of equal content the first counts."""
-    found = []
-    for feed in source.feeds:
-        fresh = {one.sha256: one for one in reversed(taken) if feed.takes(one.path.name) and (feed.table.name, one.sha256) not in known}
-        if fresh:
-            found.append((feed, list(reversed(fresh.values()))))
-    return found
+def _new(feed: Feed, taken: Sequence[Taken], known: Collection[tuple[str, str]]) -> list[Taken]:
+    """Return a feed's files that its table does not know; of files of equal content the first counts."""
+    fresh = {one.sha256: one for one in reversed(taken) if feed.takes(one.path.name) and (feed.table.name, one.sha256) not in known}
+    return list(reversed(fresh.values()))
 
 
 def _assume(lake: SparkLake, taking: Taking) -> int:

@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tuning import COMPILED, TUNED
 
 from jobs.lake import session
 from jobs.lake.address import Address
 from jobs.lake.spark import SparkLake
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyspark.sql import SparkSession
-
-# A process made without copying its parent, and pages of 2 MiB: a heap of small ones costs a tenth more.
-LINUX = " -Djdk.lang.Process.launchMechanism=VFORK -XX:+UseTransparentHugePages" if sys.platform == "linux" else ""
-TUNED = {
-    "spark.master": "local[1]",
-    "spark.sql.shuffle.partitions": "1",
-    "spark.default.parallelism": "1",
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",
-    "spark.ui.retainedExecutions": "1",
-    "spark.ui.retainedJobs": "1",
-    "spark.ui.retainedStages": "1",
-    "spark.shuffle.compress": "false",
-    "spark.rdd.compress": "false",
-    "spark.databricks.delta.writeChecksumFile.enabled": "false",
-    # Tests are many small queries: compiling one costs more than running it as it stands. The demo and the clusters' jobs compile.
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
-    " -Xms2g -Xmn900m -XX:MetaspaceSize=256m" + LINUX,
-}
-
 
 # What is drawn is drawn again the same way; --hypothesis-profile=campaign draws much more, anew each time.
 settings.register_profile(
@@ -62,6 +42,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def spark() -> SparkSession:
     """The one session of a test run."""
     return session.start(TUNED)
+
+
+@pytest.fixture(scope="module")
+def compiling(spark: SparkSession) -> Iterator[SparkSession]:
+    """The session while it compiles its queries."""
+    for name, value in COMPILED.items():
+        spark.conf.set(name, value)
+    yield spark
+    for name in COMPILED:
+        spark.conf.set(name, TUNED[name])
 
 
 @pytest.fixture

@@ -316,7 +316,7 @@ def test_the_last_runs_are_listed_a_line_each(shown: Any, lake: str) -> None:
         0,
     )
     assert (second["state"], second["exit_code"], second["held_back"], second["error"]) == ("failed", 3, 1, "bronze.plays: held back")
-    assert (third["run"], third["state"], third["exit_code"]) == ("20990101-000000-abcdef", "no end", None)
+    assert (third["run"], third["state"], third["exit_code"]) == ("20990101-000000-abcdef", "running or killed", None)
     assert fourth["error"].startswith("WrongUse at test_journal.py:")
     assert shown("--last", "1") == [fourth]
 

@@ -17,7 +17,7 @@ from small_lake import filled
 from jobs.lake.address import Address, folder
 from jobs.lake.arrow import ArrowLake
 from jobs.lake.commit import Note
-from jobs.lake.committed import EVERY
+from jobs.lake.committed import EVERY, TURNS, in_turn
 from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import SparkLake
 from jobs.lake.still import StillLake
@@ -185,6 +185,21 @@ def test_a_commit_that_lands_between_check_and_write_is_a_conflict_too(staged: S
     staged.arrow.adopt(PLAYS, "run-1", [], Note("r1"), base)
     with pytest.raises(Conflict, match="first"):
         stale.adopt(PLAYS, "run-2", [], Note("r2"), base)
+
+
+@pytest.mark.parametrize("behind", [0, 1, TURNS - 1])
+def test_who_is_behind_tries_again(behind: int) -> None:
+    left = iter(range(behind))
+    assert in_turn(lambda: 7 if next(left, None) is None else _beaten()) == 7
+
+
+def test_who_is_always_behind_gives_up() -> None:
+    with pytest.raises(Conflict, match="ahead"):
+        in_turn(_beaten)
+
+
+def _beaten() -> int:
+    raise Conflict("another was ahead")
 
 
 class StaleLake(ArrowLake):

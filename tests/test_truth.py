@@ -22,7 +22,7 @@ SMALL = Size(listeners=1_400, days=14, seeds=(5,), campaigns=FEW)
 
 
 @pytest.fixture(scope="module")
-def rows(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
+def rows(compiling: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
     """Every row that the programs return for one small world, by id."""
     size = replace(SMALL, folder=tmp_path_factory.mktemp("truth"))
     programs = (intake.defects, listeners.features, listeners.audiences, response.ranking, response.calibration)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deltalake import DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -11,10 +11,12 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from validation.verdict import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from validation.contract import Table
 
+T = TypeVar("T")
+TURNS = 10  # to be behind so often, others must publish without a pause
 EVERY = 50  # versions from one checkpoint of the log to the next
 # delta-rs would write the checkpoint that is due as a part of the commit and raise where it cannot, as on a full disk: the commit stands,
 # and who made it would take it for failed and delete its files.
@@ -28,6 +30,14 @@ def first(table: Table) -> Iterator[None]:
         yield
     except CommitFailedError as error:
         raise Conflict(f"{table.name}: another run published first ({error}); run again") from error
+
+
+def in_turn(act: Callable[[], T]) -> T:
+    """Do again what another writer was ahead of: `act` finds what that one published. Who is behind every time raises `Conflict`."""
+    for _ in range(TURNS - 1):
+        with suppress(Conflict):
+            return act()
+    return act()
 
 
 def checkpointed(uri: str, version: int) -> int:

@@ -56,7 +56,7 @@ def told(name: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, object]:
     return {
         "run": name,
         "command": lines[0].get("command"),
-        "state": end.get("state", "no end"),
+        "state": end.get("state", "running or killed"),
         "exit_code": end.get("exit_code"),
         "seconds": end.get("seconds"),
         **{event: len(by_event.get(event, ())) for event in ("published", "held_back")},

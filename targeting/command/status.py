@@ -132,6 +132,6 @@ def _state(lake: ArrowLake, one: Table, stale: list[str]) -> dict[str, object]:
 
 def _advice(stale: dict[str, list[str]]) -> str:
     if not stale:
-        return "everything is up to date"
+        return "nothing is stale: every row is made of the inputs as they are now"
     names = ", ".join(f"{name} ({len(days)})" for name, days in stale.items())
     return f"stale: {names}; overtone day --stale brings them up to date"

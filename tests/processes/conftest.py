@@ -39,14 +39,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def forks(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    """The server, with a key that all lakes use."""
-    folder = tmp_path_factory.mktemp("forks")
-    (folder / "key").write_bytes(bytes(range(32)))
-    os.environ["OVERTONE_KEY_FILE"] = str(folder / "key")
-    with Forks(spark, folder / "log") as server:
+def key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The key that all lakes use: pseudonyms are the same in each."""
+    file = tmp_path_factory.mktemp("key") / "key"
+    file.write_bytes(bytes(range(32)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OVERTONE_KEY_FILE", str(file))
+        yield
+
+
+@pytest.fixture(scope="session")
+def forks(spark: SparkSession, key: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """The server."""
+    with Forks(spark, tmp_path_factory.mktemp("forks") / "log") as server:
         yield server
-    del os.environ["OVERTONE_KEY_FILE"]
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
@@ -82,11 +88,11 @@ def calm(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Calm:
 @pytest.fixture(scope="session")
 def crowd(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Calm:
     """Listeners and days so many that a model is trained and a thousand may be exported: a feed, and its lake after all jobs."""
-    small = Small(listeners=2_700, days=12, plays_per_day=0.5)
+    small = Small(listeners=2_500, days=12, plays_per_day=0.5)
     clock = small.clock.isoformat()
 
     def make(folder: Path) -> None:
-        assert forks.run("days:day", folder / "lake", small.feed(folder), clock, "examples") > DONE, forks.log.read_text()[-3000:]
+        assert forks.run("days:compiled", folder / "lake", small.feed(folder), clock, "examples") > DONE, forks.log.read_text()[-3000:]
 
     folder = once(tmp_path_factory, "crowd", make)
     return Calm(folder / "feed", folder / "lake", clock)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import signal
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mortal import mortal
+from tuning import COMPILED
 
 from jobs.catalogue import TABLES
 from jobs.ingest import ingest
+from jobs.lake import session
 from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
 from jobs.lake.spark import SparkLake
@@ -20,6 +22,8 @@ from ray_tune.registry import client
 from targeting.command import demo
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from forks import Forks
 
 CAMPAIGNS = Path(__file__).parent.parent / "campaigns.yaml"
@@ -42,6 +46,11 @@ class Calm:
         return self.lake.with_name("taken")
 
     @property
+    def last(self) -> date:
+        """The last day of its events, four before its clock."""
+        return datetime.fromisoformat(self.clock).date() - timedelta(days=4)
+
+    @property
     def args(self) -> tuple[str, str, str]:
         """What `day` needs besides a lake."""
         return str(self.feed), self.clock, "examples"
@@ -61,10 +70,18 @@ def day(lake: str, feed: str, clock: str, stop: str, deaths: str = "", every: st
     return DONE + sum(result.changed for _, result, _ in done)
 
 
-def chain(forks: Forks, lake: Path, *args: str) -> list[str]:
+def compiled(*args: str) -> int:
+    """A day of many rows: worth compiling queries for, which the tests' Spark does not do by itself."""
+    spark = session.start()
+    for name, value in COMPILED.items():
+        spark.conf.set(name, value)
+    return day(*args)
+
+
+def chain(forks: Forks, lake: Path, *args: str, call: str = "days:day") -> list[str]:
     """Run processes until one comes through; return the points at which the others died."""
     deaths = lake.with_name("deaths")
-    while (status := forks.run("days:day", lake, *args[:3], deaths, *args[3:])) == -signal.SIGKILL:
+    while (status := forks.run(call, lake, *args[:3], deaths, *args[3:])) == -signal.SIGKILL:
         pass
     assert status >= DONE, forks.log.read_text()[-3000:]
     return deaths.read_text().splitlines()
@@ -75,12 +92,12 @@ def since(log: Path, at: int) -> str:
     return log.read_bytes()[at:].decode()
 
 
-def content(place: Path) -> dict[str, list[str]]:
-    """Return the rows of every table, sorted, without what names the run."""
+def content(place: Path, *tables: str, without: Collection[str] = OF_THE_RUN) -> dict[str, list[str]]:
+    """Return the rows of tables, or of every one, sorted, without what names the run."""
     lake, found = ArrowLake(Address.parse(str(place))), {}
-    for table in TABLES.values():
-        names = [name for name in table.names if name not in OF_THE_RUN]
-        found[table.name] = sorted(map(repr, lake.read(table, columns=names).to_pylist()))
+    for table in (TABLES[name] for name in tables or TABLES):
+        columns = [name for name in table.names if name not in without]
+        found[table.name] = sorted(map(repr, lake.read(table, columns=columns).to_pylist()))
     return found
 
 

@@ -25,7 +25,9 @@ from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from jobs.console import guarded
+from jobs.fingerprint import code_of
 from jobs.lake import session
+from targeting.command.stages import JOBS
 
 TESTS = Path(__file__).parent.parent
 IMPORTED = (
@@ -38,6 +40,8 @@ IMPORTED = (
     "targeting.command.stages",
 )
 IMPORTED = (*IMPORTED, "targeting.audiences", "targeting.clusters", "targeting.scoring", "targeting.exports")
+
+MADE_BY = (*(f"jobs.{name}" for name in JOBS), "targeting.audiences", "targeting.clusters", "targeting.scoring", "ray_tune.run")
 
 
 class Forks:
@@ -100,6 +104,8 @@ def serve() -> None:
     """Fork for every line of standard input; tell on standard output which began and how each ended."""
     for name in IMPORTED:
         import_module(name)
+    for name in MADE_BY:
+        code_of(name)  # read once here, not by every fork
     output, lock = os.fdopen(os.dup(1), "w"), threading.Lock()
     os.dup2(2, 1)
 

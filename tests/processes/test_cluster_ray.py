@@ -4,60 +4,34 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import psutil
 import pytest
-
-from ray_tune.examples import Encoded, Part
-from ray_tune.models import MODELS
+from days import DONE, registry
+from search_case import NODES, TRIALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from days import Calm
+    from forks import Forks
+
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 ROOT = Path(__file__).parent.parent.parent
-TRIALS, SEED, NODES, PATIENCE = 4, 3, 2, 600
-# Three reports a trial: the search stops none of them early, so what it finds depends on nobody's speed.
-MODEL = replace(MODELS["response"], features=("plays_7d", "skip_rate_28d"), categories=("slot",), rounds=600, report_every=200)
-RUN_IT = f"""
-import json, sys
-from dataclasses import astuple
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-import test_cluster_ray as case
-from jobs.run import guarded
-from ray_tune.search import search
-def find():
-    found = search(case.model(*sys.argv[1:]), case.data(), case.TRIALS, case.SEED, case.NODES)
-    print(json.dumps([[dict(one.params), one.auc, one.rounds, one.boosted] for one in found]))
-sys.exit(guarded(find))
-"""
-
-
-def model(objective: str = "") -> object:
-    return replace(MODEL, fixed={**MODEL.fixed, "objective": objective}) if objective else MODEL
-
-
-def data() -> Encoded:
-    """Rows enough that a trial takes seconds."""
-
-    rng, rows = np.random.default_rng(1), 50_000
-    matrix = np.column_stack([rng.normal(size=(rows, 2)), rng.integers(3, size=rows)]).astype(np.float32)
-    labels = (rng.random(rows) < 1 / (1 + np.exp(1 - matrix[:, 0] - matrix[:, 2]))).astype(float)
-    return Encoded({"slot": ["a", "b", "c"]}, Part(matrix, labels), (30_000, 40_000))
+PATIENCE = 600
 
 
 def begin(env: dict[str, str], *words: str) -> subprocess.Popen[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    command = [sys.executable, "-c", RUN_IT, *words]
+    command = [sys.executable, "tests/processes/search_case.py", *words]
     return subprocess.Popen(command, cwd=ROOT, env=clean | env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -149,6 +123,23 @@ def test_a_killed_process_and_a_killed_machine_change_nothing(cluster: Cluster, 
     for one in whole(cluster.node("worker")):
         one.send_signal(signal.SIGKILL)
     assert found(run) == undisturbed
+
+
+@pytest.mark.spark
+def test_a_model_trained_there_is_the_model_trained_here(
+    forks: Forks, crowd: Calm, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the command line that people type: the same version, the same trials, the same numbers."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for place in (here, there):
+        shutil.copytree(crowd.lake, place)
+    assert forks.run("days:day", here, *crowd.args[:2], "train") == DONE + 1, forks.log.read_text()[-3000:]
+    for name in ("MLFLOW_TRACKING_URI", "OVERTONE_LAKE"):
+        monkeypatch.delenv(name, raising=False)
+    line = ["-m", "ray_tune", "response", "--as-of", str(crowd.last), "--trials", "1", "--lake", str(there)]
+    done = subprocess.run([sys.executable, *line], cwd=ROOT, env=os.environ | cluster.start(), capture_output=True, text=True, timeout=PATIENCE)  # noqa: E501, PLW1510  # fmt: skip
+    assert (done.returncode, "challenger" in done.stdout) == (0, True), done.stderr
+    assert registry(there) == registry(here) != {}
 
 
 def test_here_too(undisturbed: list[object]) -> None:

@@ -7,14 +7,16 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import days
+import every_job
 import psutil
 import pytest
+from days import DONE, content
 
 from jobs.catalogue import TABLES
 from jobs.contracts.events import PLAYS
@@ -28,20 +30,21 @@ from targeting.command.stages import JOBS, STAGES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from days import Calm
+    from forks import Forks
     from pyspark.sql import SparkSession
-
-sys.path.insert(0, str(Path(__file__).parent))
-import every_job
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 ROOT = Path(__file__).parent.parent.parent
 # In the past, since the command line takes in by today's clock.
 WORLD = World(seed=5, listeners=40, days=4, first=date(2025, 3, 1), tracks=400, per_file=250)
 RANGE = ("--from", str(WORLD.first), "--to", str(WORLD.last))
-# What names a run or the moment it ran differs between two runs that say the same.
-OF_THE_RUN = {"run", "refused_at", "audited_at", "dates", "ingested_at", "taken_at"}
+# Both lakes take in by today's clock, too.
+OF_THE_RUN = days.OF_THE_RUN | {"ingested_at", "taken_at"}
 SMALL = ("--conf", "spark.executor.memory=512m", "--conf", "spark.executor.cores=1", "--conf", "spark.driver.memory=1g")
 SMALL += ("--conf", "spark.sql.shuffle.partitions=2", "--conf", "spark.default.parallelism=2")
+# Of small queries, compiling one in three JVMs costs more than running it as it stands.
+SMALL += ("--conf", "spark.sql.codegen.wholeStage=false", "--conf", "spark.sql.codegen.factoryMode=NO_CODEGEN")
 # Of no use to who lives for a minute: the second compiler, collectors with threads of their own.
 BRIEF = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
 SMALL += ("--conf", f"spark.executor.extraJavaOptions={BRIEF}", "--conf", f"spark.driver.extraJavaOptions=-Duser.timezone=UTC {BRIEF}")
@@ -49,15 +52,12 @@ PATIENCE = 600  # seconds
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a feed of its own and the key that every command uses."""
-    found = tmp_path_factory.mktemp("cluster")
-    (found / "key").write_bytes(bytes(range(32)))
+def home(key: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for a feed, its lakes and the cluster."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OVERTONE_KEY_FILE", str(found / "key"))
         for name in ("SPARK_MASTER", "SPARK_LOCAL_IP", "SPARK_CONF_DIR"):
             patch.delenv(name, raising=False)
-        yield found
+        yield tmp_path_factory.mktemp("cluster")
 
 
 @pytest.fixture(scope="module")
@@ -72,19 +72,19 @@ def cluster(home: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def here(spark: SparkSession, home: Path) -> ArrowLake:
+def here(spark: SparkSession, home: Path) -> Path:
     """The lake of every job's command line in local mode."""
     make(WORLD, Address.parse(str(home / "feed")), SparkLake(Address.parse(str(home / "truth"))))
     every_job.main(str(home / "feed"), str(home / "here"), str(WORLD.first), str(WORLD.last))
-    return ArrowLake(Address.parse(str(home / "here")))
+    return home / "here"
 
 
 @pytest.fixture(scope="module")
-def there(here: ArrowLake, home: Path, cluster: str) -> ArrowLake:
+def there(here: Path, home: Path, cluster: str) -> Path:
     """The lake of the same command lines on the cluster."""
     done = submit("tests/processes/every_job.py", home / "feed", home / "there", WORLD.first, WORLD.last, master=cluster)
     assert done.returncode == 0, done.stderr
-    return ArrowLake(Address.parse(str(home / "there")))
+    return home / "there"
 
 
 def begin(*words: object, master: str = "", options: tuple[str, ...] = SMALL) -> subprocess.Popen[str]:
@@ -105,17 +105,8 @@ def ended(run: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(run.args, run.returncode, out, err)
 
 
-def content(lake: ArrowLake, *names: str) -> dict[str, list[str]]:
-    """Return the rows of tables, sorted, without what names the run."""
-    found = {}
-    for table in (TABLES[name] for name in names or TABLES):
-        columns = [name for name in table.names if name not in OF_THE_RUN]
-        found[table.name] = sorted(map(repr, lake.read(table, columns=columns).to_pylist()))
-    return found
-
-
-def different(one: ArrowLake, other: ArrowLake, *names: str) -> dict[str, tuple[list[str], list[str]]]:
-    first, second = content(one, *names), content(other, *names)
+def different(one: Path, other: Path, *names: str) -> dict[str, tuple[list[str], list[str]]]:
+    first, second = (content(place, *names, without=OF_THE_RUN) for place in (one, other))
     return {
         name: (sorted(set(first[name]) - set(second[name]))[:2], sorted(set(second[name]) - set(first[name]))[:2])
         for name in first
@@ -138,7 +129,7 @@ def _line(of: psutil.Process) -> str:
         return ""
 
 
-def test_every_job_makes_the_same_rows_on_the_cluster(here: ArrowLake, there: ArrowLake) -> None:
+def test_every_job_makes_the_same_rows_on_the_cluster(here: Path, there: Path) -> None:
     written = {stage.writes for stage in STAGES if stage.name in JOBS}
     filled = {name for name, rows in content(here).items() if rows}
     assert len(written) == len(JOBS)
@@ -146,7 +137,7 @@ def test_every_job_makes_the_same_rows_on_the_cluster(here: ArrowLake, there: Ar
     assert different(here, there) == {}
 
 
-def test_one_line_runs_here_and_there_and_ends_with_the_jobs_exit_code(here: ArrowLake, there: ArrowLake, home: Path, cluster: str) -> None:
+def test_one_line_runs_here_and_there_and_ends_with_the_jobs_exit_code(here: Path, there: Path, home: Path, cluster: str) -> None:
     """What the cluster made is up to date here, and the other way round: code sent as a zip counts as the code in a folder."""
     runs = [
         begin("jobs/listens.py", *RANGE, "--lake", home / "there"),
@@ -164,11 +155,28 @@ def test_one_line_runs_here_and_there_and_ends_with_the_jobs_exit_code(here: Arr
     assert "SPARK_MASTER=spark://127.0.0.1:9 cannot be reached" in lost.stderr
 
 
+def test_what_follows_training_is_the_same_on_the_cluster(
+    forks: Forks, crowd: Calm, cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores, clusters, audiences and exports, by the model that the same registry says serves."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    shutil.copytree(crowd.lake, here)
+    assert forks.run("days:day", here, *crowd.args[:2], "approve") > DONE, forks.log.read_text()[-3000:]
+    shutil.copytree(here, there)
+    assert forks.run("days:day", here, *crowd.args[:2], "") > DONE, forks.log.read_text()[-3000:]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{here}-mlflow/mlflow.db")
+    line = ("day", "--date", crowd.last, "--from-stage", "scores", "--campaigns", days.CAMPAIGNS, "--lake", there)
+    done = submit("targeting/__main__.py", *line, master=cluster)
+    assert done.returncode == 0, done.stderr
+    assert different(here, there) == {}
+    assert days.exports(there) == days.exports(here) != {}
+
+
 @pytest.mark.parametrize(
     ("job", "scale"),
     [pytest.param("listens", 10, id="an executor", marks=pytest.mark.every), pytest.param("user_days", 100, id="a whole worker")],
 )
-def test_a_job_survives_the_loss_of(job: str, scale: int, here: ArrowLake, there: ArrowLake, home: Path, cluster: str) -> None:
+def test_a_job_survives_the_loss_of(job: str, scale: int, here: Path, there: Path, home: Path, cluster: str) -> None:
     """Killed while a batch is being staged; with the settings for 10 and 100 workers, their sizes but for this machine."""
     table = next(TABLES[stage.writes] for stage in STAGES if stage.name == job)
     lake = home / f"lost-{job}"
@@ -187,7 +195,7 @@ def test_a_job_survives_the_loss_of(job: str, scale: int, here: ArrowLake, there
     assert "Lost executor" in done.stderr, done.stderr
     assert done.returncode == 0, done.stderr
     lost = ArrowLake(Address.parse(str(lake)))
-    assert different(here, lost, table.name) == {}
+    assert different(here, lake, table.name) == {}
     files = {path for paths in lost.files(table).values() for path in paths}
     assert files == {str(path.relative_to(lake / folder(table.name))) for path in (lake / folder(table.name)).rglob("*.parquet")}
     subprocess.run(["infra/spark/cluster.sh", "start", home / "spark"], cwd=ROOT, check=True)
