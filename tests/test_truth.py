@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from results import Row
 
 FEW = Path("infra/campaigns-small.yaml")  # its audiences are built of few listeners
-SMALL = Size(listeners=1_400, days=14, seeds=(5,), campaigns=FEW)
+SMALL = Size(listeners=1_400, days=14, seeds=(5,), campaigns=FEW, tracks=600)
 
 
 @pytest.fixture(scope="module")

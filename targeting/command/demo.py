@@ -49,11 +49,8 @@ class Setting:
     inputs: Path
     basis: str
     campaigns: Path
-    listeners: int
-    days: int
-    seed: int
     clock: datetime
-    signal: bool = True
+    world: World | None = None  # what its feed is made of, unless it is a real one
     trials: int = 4
     recent: int | None = None  # most dates worked on, the latest ones; None for all that have events
 
@@ -118,21 +115,20 @@ def latest(dates: Dates, most: int | None) -> Dates:
     return kept
 
 
-def world_setting(address: Address, *, listeners: int, days: int, seed: int, signal: bool = True) -> Setting:
+def world_setting(address: Address, world: World) -> Setting:
     """Return the setting of a known-truth world; its feed lies beside the lake, its clock stands a few days after its end."""
-    clock = datetime.combine(FIRST_DAY + timedelta(days=days + 3), time(), UTC)
-    feed = address.beside(f"-feed-{listeners}x{days}-{seed}{'' if signal else '-no-signal'}")
-    return Setting(WORLD, feed, "none", CAMPAIGNS, listeners, days, seed, clock, signal)
+    clock = datetime.combine(world.last + timedelta(days=4), time(), UTC)
+    feed = address.beside(f"-feed-{world.listeners}x{world.days}-{world.seed}{'' if world.signal else '-no-signal'}")
+    return Setting(WORLD, feed, "none", CAMPAIGNS, clock, world)
 
 
 def _setting(options: argparse.Namespace, address: Address) -> Setting:
     if options.source == WORLD:
         if options.input is not None:
             raise WrongUse(f"--input {options.input}: the world makes its own feed; name the form of this one with --source")
-        World(options.seed, options.listeners, options.days, FIRST_DAY)  # what is wrong with it is said now
-        world = world_setting(address, listeners=options.listeners, days=options.days, seed=options.seed)
-        no_file("the feed's folder", world.inputs)
-        return replace(world, trials=options.trials, campaigns=options.campaigns or CAMPAIGNS)
+        chosen = world_setting(address, World(options.seed, options.listeners, options.days, FIRST_DAY))
+        no_file("the feed's folder", chosen.inputs)
+        return replace(chosen, trials=options.trials, campaigns=options.campaigns or CAMPAIGNS)
     if options.source not in FEEDS:
         raise WrongUse(f"unknown source {options.source!r}{did_you_mean(options.source, (WORLD, *FEEDS))}")
     if options.input is None:
@@ -143,7 +139,7 @@ def _setting(options: argparse.Namespace, address: Address) -> Setting:
         raise WrongUse(f"--input {options.input}: there is no such file or folder")
     campaigns = options.campaigns or Path("infra/campaigns-small.yaml")
     clock = datetime.now(UTC)
-    return Setting(options.source, options.input, "assume", campaigns, 0, 0, 0, clock, trials=options.trials, recent=RECENT)
+    return Setting(options.source, options.input, "assume", campaigns, clock, trials=options.trials, recent=RECENT)
 
 
 def _intake(setting: Setting, lake: SparkLake) -> tuple[Stage, ...]:
@@ -151,11 +147,10 @@ def _intake(setting: Setting, lake: SparkLake) -> tuple[Stage, ...]:
 
     name = "native" if setting.source == WORLD else setting.source
 
-    def world(_: Day) -> Done:
+    def world(of: World) -> Done:
         from jobs.world.make import make
 
-        chosen = World(setting.seed, setting.listeners, setting.days, FIRST_DAY, signal=setting.signal)
-        made = make(chosen, Address.parse(str(setting.inputs)), lake)
+        made = make(of, Address.parse(str(setting.inputs)), lake)
         return Done(made.sentence, made.changed, made.rows)
 
     def ingest(_: Day) -> Done:
@@ -167,8 +162,8 @@ def _intake(setting: Setting, lake: SparkLake) -> tuple[Stage, ...]:
         return Done(report.sentence + skipped, report.changed, report.kept)
 
     taken = step("ingest", "bronze", 75, f"overtone ingest {name} {setting.inputs} --basis {setting.basis}", ingest)
-    made = step("world", "files", 40, f"python -m jobs.world --seed {setting.seed}", world)
-    return (made, taken) if setting.source == WORLD else (taken,)
+    of = setting.world
+    return (step("world", "files", 40, f"python -m jobs.world --seed {of.seed}", lambda _: world(of)), taken) if of else (taken,)
 
 
 def _with_approval(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:

@@ -65,7 +65,7 @@ def day(lake: str, feed: str, clock: str, stop: str, deaths: str = "", every: st
     """Take the feed in and run the stages up to `stop`; with a file of deaths, die at the first verb that it does not hold."""
     if deaths:
         mortal(Path(deaths), every=bool(every))
-    setting = demo.Setting("native", Path(feed), "none", CAMPAIGNS, 0, 0, 0, datetime.fromisoformat(clock), trials=1)
+    setting = demo.Setting("native", Path(feed), "none", CAMPAIGNS, datetime.fromisoformat(clock), trials=1)
     done, _ = demo.play(SparkLake(Address.parse(lake)), setting, stop=stop)
     return DONE + sum(result.changed for _, result, _ in done)
 

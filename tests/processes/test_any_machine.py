@@ -21,6 +21,7 @@ from jobs.catalogue import TABLES
 from jobs.lake.address import Address
 from jobs.lake.arrow import ArrowLake
 from jobs.lake.spark import SparkLake
+from jobs.world.preset import World
 from targeting.command import demo
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def undisturbed(folder: Path) -> ArrowLake:
     """Run the same demo here, in the plainest of surroundings."""
     (folder / "lake.key").write_bytes(KEY)
     lake = SparkLake(Address.parse(str(folder / "lake")))
-    demo.play(lake, demo.world_setting(lake.address, listeners=LISTENERS, days=DAYS, seed=7))
+    demo.play(lake, demo.world_setting(lake.address, World(7, LISTENERS, DAYS, demo.FIRST_DAY)))
     return lake.arrow
 
 

@@ -8,12 +8,10 @@ import shutil
 import signal
 import subprocess
 import time
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import days
-import every_job
 import psutil
 import pytest
 from days import DONE, content
@@ -22,9 +20,7 @@ from jobs.catalogue import TABLES
 from jobs.contracts.events import PLAYS
 from jobs.lake.address import Address, folder
 from jobs.lake.arrow import ArrowLake
-from jobs.lake.spark import SparkLake
-from jobs.world.make import make
-from jobs.world.preset import World
+from targeting.command.day import with_events
 from targeting.command.stages import JOBS, STAGES
 
 if TYPE_CHECKING:
@@ -32,14 +28,10 @@ if TYPE_CHECKING:
 
     from days import Calm
     from forks import Forks
-    from pyspark.sql import SparkSession
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 ROOT = Path(__file__).parent.parent.parent
-# In the past, since the command line takes in by today's clock.
-WORLD = World(seed=5, listeners=40, days=4, first=date(2025, 3, 1), tracks=400, per_file=250)
-RANGE = ("--from", str(WORLD.first), "--to", str(WORLD.last))
-# Both lakes take in by today's clock, too.
+# The command line takes in by today's clock, which is another than the undisturbed day's.
 OF_THE_RUN = days.OF_THE_RUN | {"ingested_at", "taken_at"}
 SMALL = ("--conf", "spark.executor.memory=512m", "--conf", "spark.executor.cores=1", "--conf", "spark.driver.memory=1g")
 SMALL += ("--conf", "spark.sql.shuffle.partitions=2", "--conf", "spark.default.parallelism=2")
@@ -72,19 +64,23 @@ def cluster(home: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def here(spark: SparkSession, home: Path) -> Path:
-    """The lake of every job's command line in local mode."""
-    make(WORLD, Address.parse(str(home / "feed")), SparkLake(Address.parse(str(home / "truth"))))
-    every_job.main(str(home / "feed"), str(home / "here"), str(WORLD.first), str(WORLD.last))
-    return home / "here"
+def here(calm: Calm, home: Path) -> Path:
+    """The lake of every job in local mode."""
+    return Path(shutil.copytree(calm.lake, home / "here"))
 
 
 @pytest.fixture(scope="module")
-def there(here: Path, home: Path, cluster: str) -> Path:
-    """The lake of the same command lines on the cluster."""
-    done = submit("tests/processes/every_job.py", home / "feed", home / "there", WORLD.first, WORLD.last, master=cluster)
+def there(calm: Calm, here: Path, home: Path, cluster: str) -> Path:
+    """The lake of every job's command line on the cluster."""
+    done = submit("tests/processes/every_job.py", calm.feed, home / "there", *span(here), master=cluster)
     assert done.returncode == 0, done.stderr
     return home / "there"
+
+
+def span(lake: Path) -> tuple[str, str]:
+    """Return the first and the last date of a lake's plays."""
+    dates = with_events(ArrowLake(Address.parse(str(lake))))
+    return str(dates[0]), str(dates[-1])
 
 
 def begin(*words: object, master: str = "", options: tuple[str, ...] = SMALL) -> subprocess.Popen[str]:
@@ -139,9 +135,11 @@ def test_every_job_makes_the_same_rows_on_the_cluster(here: Path, there: Path) -
 
 def test_one_line_runs_here_and_there_and_ends_with_the_jobs_exit_code(here: Path, there: Path, home: Path, cluster: str) -> None:
     """What the cluster made is up to date here, and the other way round: code sent as a zip counts as the code in a folder."""
+    first, last = span(here)
+    dates = ("--from", first, "--to", last)
     runs = [
-        begin("jobs/listens.py", *RANGE, "--lake", home / "there"),
-        begin("targeting/__main__.py", "day", *RANGE, "--only", "listens", "--lake", home / "here", master=cluster),
+        begin("jobs/listens.py", *dates, "--lake", home / "there"),
+        begin("targeting/__main__.py", "day", *dates, "--only", "listens", "--lake", home / "here", master=cluster),
         begin("jobs/listens.py", "--date", "yesterday"),
         begin("jobs/listens.py", "--date", "yesterday", master=cluster),
     ]
@@ -183,7 +181,8 @@ def test_a_job_survives_the_loss_of(job: str, scale: int, here: Path, there: Pat
     shutil.copytree(home / "there", lake)
     shutil.rmtree(lake / folder(table.name))
     settings = ("--properties-file", f"infra/spark/spark-defaults-{scale}.conf", *SMALL)
-    run = begin(f"jobs/{job}.py", *RANGE, "--lake", lake, master=cluster, options=settings)
+    first, last = span(here)
+    run = begin(f"jobs/{job}.py", "--from", first, "--to", last, "--lake", lake, master=cluster, options=settings)
     try:
         wait_for(lambda: any((lake / folder(table.name)).glob("run-*/_temporary")) and executors(workers(home)), run)
         for one in executors(workers(home))[:1] if scale == 10 else whole(workers(home)[0]):

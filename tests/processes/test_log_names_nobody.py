@@ -73,7 +73,7 @@ def logged(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def day(lake: str, feed: Path) -> None:
     """Run a day up to the approval, as `overtone demo` does, on a feed with clicks enough for a model."""
-    setting = demo.Setting("native", feed, "none", demo.Path(CAMPAIGNS), 0, 0, 0, SMALL.clock, trials=1)
+    setting = demo.Setting("native", feed, "none", demo.Path(CAMPAIGNS), SMALL.clock, trials=1)
     with recorded("overtone demo", lake):
         demo.play(SparkLake(Address.parse(lake)), setting, stop="approve")
 

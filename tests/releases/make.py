@@ -36,7 +36,7 @@ def main() -> None:
     feed = small.feed(PLACE)
     demo.play(
         SparkLake(Address.parse(str(PLACE / "lake"))),
-        demo.Setting("native", feed, "none", CAMPAIGNS, 0, 0, 0, small.clock, trials=1),
+        demo.Setting("native", feed, "none", CAMPAIGNS, small.clock, trials=1),
     )
     target = HERE / f"{version('overtone')}.tar.xz"
     with tarfile.open(target, "w:xz", preset=9) as archive:

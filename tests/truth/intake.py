@@ -61,7 +61,7 @@ def sessions(size: Size) -> list[Row]:
         return [unmeasured(name, what.format(word), ">= 0.98", reason, command) for name, word in names.items()]
     lake = SparkLake(Address.parse(str(size.folder / "eventsim" / "lake")))
     clock = datetime(2026, 11, 1, tzinfo=UTC)
-    setting = demo.Setting("eventsim", folder, "assume", Path("infra/campaigns-small.yaml"), 0, 0, 0, clock)
+    setting = demo.Setting("eventsim", folder, "assume", Path("infra/campaigns-small.yaml"), clock)
     demo.play(lake, setting, stop="sessions")
     # The log is all that is asked about, so agreement with it is counted; what it says of other listeners is said aside.
     rows = []

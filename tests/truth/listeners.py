@@ -18,7 +18,6 @@ from jobs.sources.pseudonym import pseudonym
 from jobs.user_features import JOB
 from jobs.world import truth
 from jobs.world.people import raw_ids
-from jobs.world.preset import World
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +55,7 @@ def audiences(size: Size) -> list[Row]:
 def _agreed(lake: SparkLake, size: Size, seed: int) -> set[str]:
     """Return the pseudonyms of planted adults who consent on the last date."""
     people = lake.arrow.read(truth.LISTENERS, columns=["listener", "age_band", "consent", "withdraws"]).to_pylist()
-    key, world = load_key(lake.address), World(seed, size.listeners, size.days)
+    key, world = load_key(lake.address), size.world(seed)
     raw = dict(zip((one["listener"] for one in people), raw_ids(world, _numbers(people)), strict=True))
     adults = [one for one in people if one["consent"] == "granted" and one["age_band"] not in ("under_18", "unknown")]
     willing = [one for one in adults if one["withdraws"] is None or one["withdraws"] > size.last]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from jobs.fingerprint import code_of
 from jobs.lake.address import Address
 from jobs.lake.spark import SparkLake
+from jobs.world.preset import World
 from targeting.command import demo
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ class Size:
     seeds: tuple[int, ...] = (11, 12, 13)
     folder: Path = FOLDER
     campaigns: Path = demo.CAMPAIGNS
+    tracks: int = World.tracks
+
+    def world(self, seed: int, *, signal: bool = True) -> World:
+        """Return one of its worlds."""
+        return World(seed, self.listeners, self.days, demo.FIRST_DAY, tracks=self.tracks, signal=signal)
 
     @property
     def dates(self) -> Dates:
@@ -55,6 +61,6 @@ def lake_of(size: Size, seed: int, *, signal: bool = True) -> SparkLake:
             shutil.rmtree(old)
     lake = SparkLake(Address.parse(str(size.folder / f"{name}{code}" / "lake")))
     sys.stderr.write(f"world {name}{code}\n")
-    setting = demo.world_setting(lake.address, listeners=size.listeners, days=size.days, seed=seed, signal=signal)
+    setting = demo.world_setting(lake.address, size.world(seed, signal=signal))
     demo.play(lake, replace(setting, campaigns=size.campaigns), stop="" if signal else "train")
     return lake
