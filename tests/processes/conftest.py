@@ -99,6 +99,19 @@ def crowd(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Calm:
 
 
 @pytest.fixture(scope="session")
+def delivered(forks: Forks, crowd: Calm, tmp_path_factory: pytest.TempPathFactory) -> Calm:
+    """The crowd's day to its end, a model, audiences and exports; and beside it the lake as it was once the model was approved."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(crowd.lake, folder / "lake")
+        assert forks.run("days:day", folder / "lake", *crowd.args[:2], "approve") > DONE, forks.log.read_text()[-3000:]
+        shutil.copytree(folder / "lake", folder / "approved")
+        assert forks.run("days:day", folder / "lake", *crowd.args[:2], "") > DONE, forks.log.read_text()[-3000:]
+
+    return Calm(crowd.feed, once(tmp_path_factory, "delivered", make) / "lake", crowd.clock)
+
+
+@pytest.fixture(scope="session")
 def every(request: pytest.FixtureRequest) -> str:
     """What `days:day` is told to die at every verb."""
     return "every" if request.config.getoption("--every-kill") else ""

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mortal import mortal
+from mortal import MANY, mortal
 from tuning import COMPILED
 
 from jobs.catalogue import TABLES
@@ -46,6 +46,11 @@ class Calm:
         return self.lake.with_name("taken")
 
     @property
+    def approved(self) -> Path:
+        """The lake as it was once its model was approved; the fixture `delivered` keeps it."""
+        return self.lake.with_name("approved")
+
+    @property
     def last(self) -> date:
         """The last day of its events, four before its clock."""
         return datetime.fromisoformat(self.clock).date() - timedelta(days=4)
@@ -64,7 +69,7 @@ def take(lake: str, feed: str, clock: str) -> int:
 def day(lake: str, feed: str, clock: str, stop: str, deaths: str = "", every: str = "") -> int:
     """Take the feed in and run the stages up to `stop`; with a file of deaths, die at the first verb that it does not hold."""
     if deaths:
-        mortal(Path(deaths), every=bool(every))
+        mortal(Path(deaths), every=bool(every), many=MANY)
     setting = demo.Setting("native", Path(feed), "none", CAMPAIGNS, datetime.fromisoformat(clock), trials=1)
     done, _ = demo.play(SparkLake(Address.parse(lake)), setting, stop=stop)
     return DONE + sum(result.changed for _, result, _ in done)
@@ -78,10 +83,10 @@ def compiled(*args: str) -> int:
     return day(*args)
 
 
-def chain(forks: Forks, lake: Path, *args: str, call: str = "days:day") -> list[str]:
+def chain(forks: Forks, lake: Path, *args: str) -> list[str]:
     """Run processes until one comes through; return the points at which the others died."""
     deaths = lake.with_name("deaths")
-    while (status := forks.run(call, lake, *args[:3], deaths, *args[3:])) == -signal.SIGKILL:
+    while (status := forks.run("days:day", lake, *args[:3], deaths, *args[3:])) == -signal.SIGKILL:
         pass
     assert status >= DONE, forks.log.read_text()[-3000:]
     return deaths.read_text().splitlines()

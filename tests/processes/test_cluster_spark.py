@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import days
 import psutil
 import pytest
-from days import DONE, content
+from days import content
 
 from jobs.catalogue import TABLES
 from jobs.contracts.events import PLAYS
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from days import Calm
-    from forks import Forks
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 ROOT = Path(__file__).parent.parent.parent
@@ -154,20 +153,16 @@ def test_one_line_runs_here_and_there_and_ends_with_the_jobs_exit_code(here: Pat
 
 
 def test_what_follows_training_is_the_same_on_the_cluster(
-    forks: Forks, crowd: Calm, cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    delivered: Calm, cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scores, clusters, audiences and exports, by the model that the same registry says serves."""
-    here, there = tmp_path / "here", tmp_path / "there"
-    shutil.copytree(crowd.lake, here)
-    assert forks.run("days:day", here, *crowd.args[:2], "approve") > DONE, forks.log.read_text()[-3000:]
-    shutil.copytree(here, there)
-    assert forks.run("days:day", here, *crowd.args[:2], "") > DONE, forks.log.read_text()[-3000:]
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{here}-mlflow/mlflow.db")
-    line = ("day", "--date", crowd.last, "--from-stage", "scores", "--campaigns", days.CAMPAIGNS, "--lake", there)
+    lake = Path(shutil.copytree(delivered.approved, tmp_path / "lake"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{delivered.lake}-mlflow/mlflow.db")
+    line = ("day", "--date", delivered.last, "--from-stage", "scores", "--campaigns", days.CAMPAIGNS, "--lake", lake)
     done = submit("targeting/__main__.py", *line, master=cluster)
     assert done.returncode == 0, done.stderr
-    assert different(here, there) == {}
-    assert days.exports(there) == days.exports(here) != {}
+    assert different(delivered.lake, lake) == {}
+    assert days.exports(lake) == days.exports(delivered.lake) != {}
 
 
 @pytest.mark.parametrize(
