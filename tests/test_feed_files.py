@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 from feeds import ANNA, BERT, CLOCK, at, lines, put, streamed
 
+from jobs import intake
 from jobs.contracts.events import PLAYS
-from jobs.contracts.operations import FILES
+from jobs.contracts.operations import FILES, QUARANTINE
 from jobs.ingest import ingest
 from jobs.intake import take
 from jobs.lake.key import load_key
@@ -243,3 +244,20 @@ def test_nothing_of_a_file_that_changed_is_published_and_the_file_is_named(
     assert lake.arrow.staged_files(PLAYS, ".") == []
     if change is rewritten:
         assert ingest(lake, "eventsim", [tmp_path / "feed"], clock=CLOCK).kept == 9, "the next run takes what lies there then"
+
+
+def test_an_intake_that_another_overtook_finds_nothing_new(lake: SparkLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one publishes after the files were listed as new, before the table's keys are read: all good rows are known then."""
+    folder = tmp_path / "feed"
+    put(folder, {"a.jsonl": log(1, BERT) + b"{\n"})
+    real, done = intake.repeated, []
+
+    def overtaken(*given: object) -> object:
+        monkeypatch.setattr(intake, "repeated", real)
+        done.append(ingest(lake, "eventsim", [folder], clock=CLOCK))
+        return real(*given)
+
+    monkeypatch.setattr(intake, "repeated", overtaken)
+    assert not ingest(lake, "eventsim", [folder], clock=CLOCK).changed
+    assert done[0].kept == lake.arrow.count(PLAYS) == 9
+    assert lake.arrow.count(QUARANTINE) == 1

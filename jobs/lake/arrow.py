@@ -173,16 +173,18 @@ class ArrowLake:
         adds = [self._add(table, path) for path in self.staged_files(table, staged)]
         return self.exchange(table, adds, lambda row: covered(row, replace), note, base)
 
-    def exchange(self, table: Table, adds: list[AddAction], gone: Callable[[Partition], bool], note: Note, base: int) -> int:
-        """Add files and remove those of `gone` rows of the log by one commit; return the version. `base` is as in `adopt`.
+    def unmoved(self, table: Table, base: int) -> DeltaTable:
+        """Return the table as it is. If anybody published since version `base` raise `Conflict`; upkeep, which changes no row, may have."""
+        opened = self._opened(table)
+        since = opened.history(opened.version() - base) if opened.version() > base else []
+        if not all(Commit.read(raw).note.upkeep for raw in since):
+            raise Conflict(f"{table.name}: version {opened.version()} was published while this run worked on version {base}; run again")
+        return opened
 
-        What upkeep committed since does not count: it changed no row, and whose files it put together is seen anew.
-        """
+    def exchange(self, table: Table, adds: list[AddAction], gone: Callable[[Partition], bool], note: Note, base: int) -> int:
+        """Add files and remove those of `gone` rows of the log by one commit; return the version. `base` is as in `adopt`."""
         for left in reversed(range(TRIES)):
-            opened = self._opened(table)
-            since = opened.history(opened.version() - base) if opened.version() > base else []
-            if not all(Commit.read(raw).note.upkeep for raw in since):
-                raise Conflict(f"{table.name}: version {opened.version()} was published while this run worked on version {base}; run again")
+            opened = self.unmoved(table, base)
             removes = [remove_action(row, table, data_change=not note.upkeep) for row in self.log(table, opened.version()) if gone(row)]
             with suppress(CommitFailedError) if left else first(table):
                 return self._exchange(table, opened, [*adds, *removes], note)
