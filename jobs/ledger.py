@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jobs.contracts.operations import FILES
 from jobs.intake import FILE, Count
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
 
 
 def known(lake: ArrowLake, tables: Iterable[Table]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the entry of every file that was ever taken in by (table, sha256), bringing the ledger up to the tables' own commits."""
-    entered = {(row["target"], row["sha256"]): row for row in lake.read(FILES).to_pylist()}
+    """Return the entry of every file that tables ever took in by (table, sha256), bringing the ledger up to the tables' own commits."""
+    asked, ledger = list(tables), lake.read(FILES)
+    mine = ledger.filter(pc.is_in(ledger.column("target"), pa.array([table.name for table in asked])))
+    entered = {(row["target"], row["sha256"]): row for row in mine.to_pylist()}
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in (row for table in tables for row in _committed(lake, table)):
+    for row in (row for table in asked for row in _committed(lake, table)):
         found.setdefault((row["target"], row["sha256"]), row)  # the newest comes first
     missing = [row for key, row in found.items() if key not in entered or count_of(entered[key]) != count_of(row)]
     first = lake.horizon(FILES) if missing else None

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mortal import MANY, mortal
+from mortal import mortal
 from tuning import COMPILED
 
 from jobs.catalogue import TABLES
@@ -69,7 +69,7 @@ def take(lake: str, feed: str, clock: str) -> int:
 def day(lake: str, feed: str, clock: str, stop: str, deaths: str = "", every: str = "") -> int:
     """Take the feed in and run the stages up to `stop`; with a file of deaths, die at the first verb that it does not hold."""
     if deaths:
-        mortal(Path(deaths), every=bool(every), many=MANY)
+        mortal(Path(deaths), every=bool(every))
     setting = demo.Setting("native", Path(feed), "none", CAMPAIGNS, datetime.fromisoformat(clock), trials=1)
     done, _ = demo.play(SparkLake(Address.parse(lake)), setting, stop=stop)
     return DONE + sum(result.changed for _, result, _ in done)

@@ -3,9 +3,8 @@
 Every verb that changes anything is a point at which a process may end. Each process dies at the first point at which none died before
 it, and says so in a file; the one after it goes on from there. When a process comes through, all points of the day were died at.
 
-Right after a verb is, for whoever comes next, right before the following one. So every day's tests die before verbs: before all that
-readers see the effect of, and of the others, where a day is long, before one in `MANY`; within verbs, and at the registry's, each of
-which costs a training, at one in `SOME`. `pytest --every-kill` dies at all points in all three ways.
+Right after a verb is, for whoever comes next, right before the following one. So every day's tests die before each verb; within verbs,
+and at the registry's, each of which costs a training, at one in `SOME`. `pytest --every-kill` dies at all points in all three ways.
 """
 
 from __future__ import annotations
@@ -34,10 +33,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BEFORE, DURING, AFTER = "before", "during", "after"
-SEEN = ("exchange", "append", "merge", "delete", "vacuum")  # verbs whose effect readers see at once
 LONG = ("stage", "exchange", "delete", "merge", "vacuum", "log_artifacts")  # verbs that take long enough to die in the middle of
 EXPORTS = "-exports"  # the only folder whose renames and removals count: libraries rename too
-MANY, SOME = 2, 4
+SOME = 4
 FINGERPRINT = re.compile("[0-9a-f]{16}")
 LONGEST = 0.5  # seconds into a verb
 VERBS: dict[Any, tuple[str, ...]] = {
@@ -54,10 +52,10 @@ VERBS: dict[Any, tuple[str, ...]] = {
 
 
 class Fate:
-    """When this process dies; `deaths` is the file of points at which others did; before verbs not `SEEN` it does at one in `many`."""
+    """When this process dies; `deaths` is the file of points at which others did; `every` says whether no point is passed over."""
 
-    def __init__(self, deaths: Path, *, every: bool, many: int) -> None:
-        self.deaths, self.every, self.many = deaths, every, many
+    def __init__(self, deaths: Path, *, every: bool) -> None:
+        self.deaths, self.every = deaths, every
         self.modes = (BEFORE, DURING, AFTER) if every else (BEFORE, DURING)
         self.known = set(deaths.read_text().splitlines()) if deaths.exists() else set()
         self.met: Counter[str] = Counter()
@@ -66,9 +64,8 @@ class Fate:
         """Do one verb, unless it is time to die."""
         self.met[label] += 1
         name = f"{label} #{self.met[label]}"
-        drawn = 0 if self.every else zlib.crc32(name.encode())
-        passed_over = drawn % SOME
-        if passed_over if owner is MlflowClient else verb not in SEEN and owner is not os and drawn % self.many:
+        passed_over = not self.every and zlib.crc32(name.encode()) % SOME
+        if owner is MlflowClient and passed_over:
             return act()
         for mode in self.modes:
             point = f"{mode} {name}"
@@ -101,9 +98,9 @@ class Fate:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def mortal(deaths: Path, *, every: bool, many: int = 1) -> None:
-    """Let every verb of this process pass by its fate; with `every`, nothing is passed over."""
-    fate = Fate(deaths, every=every, many=many)
+def mortal(deaths: Path, *, every: bool) -> None:
+    """Let every verb of this process pass by its fate."""
+    fate = Fate(deaths, every=every)
     for owner, names in VERBS.items():
         for name in names:
             setattr(owner, name, _watched(fate, owner, name))
