@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from jobs.features.feature import WINDOWS
+from jobs.features import DISTINCTS
+from jobs.features.feature import WINDOWS, column, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
-    from jobs.features.feature import Feature, Measure
+    from jobs.features.feature import Distinct, Feature, Measure
 
 WEATHER = """CASE WHEN temperature_c IS NULL OR rain_mm IS NULL THEN 'unknown' WHEN rain_mm >= 0.2 THEN 'rain'
 WHEN temperature_c < 5 THEN 'dry_cold' WHEN temperature_c > 25 THEN 'dry_hot' ELSE 'dry_mild' END"""
@@ -28,39 +30,103 @@ def each_date(dates: Sequence[date], *, first: Column, last: Column | None = Non
     return F.explode(F.filter(asked, lambda day: (day >= first) & (day <= last)))
 
 
-def daily(frame: DataFrame, of: str, measures: Sequence[Measure]) -> DataFrame:
-    """Sum one day's rows of one kind into its measures, by listener, event date and the date they became known; others are 0."""
+def daily(frame: DataFrame, of: str, measures: Sequence[Measure], distincts: Sequence[Distinct] = ()) -> DataFrame:
+    """Sum one day's rows of one kind into its measures, by listener, event date and the date they became known; others are 0.
+
+    Different items are kept as hashes, sorted; they are listens', and null elsewhere.
+    """
     keys = (F.col("date"), F.col("listener_id"), F.to_date("known_ts").alias("known_date"))
     own = [F.expr(m.sql).cast("bigint").alias(m.name) for m in measures if m.of == of]
     zero = [F.lit(0).cast("bigint").alias(m.name) for m in measures if m.of != of]
+    hashes = {d.column: f"CASE WHEN ({d.sql}) IS NOT NULL THEN xxhash64({d.sql}) END" for d in distincts}
+    if of == "listens":
+        own += [F.array_sort(F.collect_set(F.expr(sql))).alias(name) for name, sql in hashes.items()]
+    else:
+        zero += [F.lit(None).cast("array<bigint>").alias(name) for name in hashes]
     return frame.groupBy(*keys).agg(*own).select("*", *zero)
 
 
 def windows(days: DataFrame, features: Sequence[Feature], *, dates: Sequence[date]) -> DataFrame:
     """Evaluate features for each asked date over the daily rows in their windows that were known by its end.
 
-    `days` holds date, listener_id, known_date and the measures. A row of date d known on k counts for every asked date D
-    with max(d, k) <= D < d + days. One pass, integer sums, no join.
+    `days` holds date, listener_id, known_date, the measures and the different items. A row of date d known on k counts for every
+    asked date D with max(d, k) <= D < d + days. One pass over the days, whatever the dates are.
     """
     # A listener's days are brought together before each is repeated for every date that it counts for, not after.
     days = days.repartition("listener_id")
-    widest = max(feature.days for feature in features)
-    seen = F.greatest("date", "known_date")
-    used = sorted({(name, feature.days) for feature in features for name in feature.measures})
+    summed = sums(days, features, dates=dates)
+    wanted = counted(features, {d.name for d in DISTINCTS})
+    if wanted:
+        summed = summed.join(different(days, wanted, dates=dates), ["date", "listener_id"], "left")
+    return evaluated(summed, features)
+
+
+def evaluated(summed: DataFrame, features: Sequence[Feature]) -> DataFrame:
+    """Make features of what their windows count: date, listener_id, known_date and a column each of `counted`; null counts nothing."""
+    used = counted(features, {name for feature in features for name in feature.measures})
+    filled = [f"coalesce({name}, 0) AS {name}" for name in (column(*one) for one in used)]
+    made = [f"CAST({formula(feature)} AS {feature.dtype}) AS {feature.name}" for feature in features]
+    keys = ("date", "listener_id", "known_date")
+    return summed.selectExpr(*keys, *filled).selectExpr(*keys, *made)
+
+
+def sums(days: DataFrame, features: Sequence[Feature], *, dates: Sequence[date]) -> DataFrame:
+    """Sum measures over every window that the features have, at the end of each asked date; integers, no join."""
+    widest = max(WINDOWS)
+    used = counted(features, {name for feature in features for name in feature.measures} - {d.name for d in DISTINCTS})
     names = sorted({name for name, _ in used})
-    asked = each_date(dates, first=seen, last=F.date_add("date", widest - 1))
+    asked = each_date(dates, first=F.greatest("date", "known_date"), last=F.date_add("date", widest - 1))
     reached = days.select("listener_id", "known_date", F.col("date").alias("day"), *names, asked.alias("date"))
     age = "datediff(date, day)"
-    sums = [F.expr(f"sum({name}) FILTER (WHERE {age} < {w})" if w < widest else f"sum({name})").alias(f"{name}__{w}") for name, w in used]
-    filled = [F.coalesce(F.col(f"{name}__{w}"), F.lit(0)).alias(f"{name}__{w}") for name, w in used]
-    summed = reached.groupBy("date", "listener_id").agg(F.max("known_date").alias("known_date"), *sums)
-    expressions = [F.expr(formula(feature)).cast(feature.dtype).alias(feature.name) for feature in features]
-    return summed.select("date", "listener_id", "known_date", *filled).select("date", "listener_id", "known_date", *expressions)
+    within = {w: f" FILTER (WHERE {age} < {w})" if w < widest else "" for w in WINDOWS}
+    added = [F.expr(f"sum({name}){within[w]} AS {column(name, w)}") for name, w in used]
+    return reached.groupBy("date", "listener_id").agg(F.max("known_date").alias("known_date"), *added)
+
+
+def different(days: DataFrame, wanted: Sequence[tuple[str, int]], *, dates: Sequence[date]) -> DataFrame:
+    """Count different items over windows at the end of each asked date, exactly: `wanted` is (name of a distinct, days of a window).
+
+    An item of date d known on k is in the window w of every date from max(d, k) to d + w - 1. What an earlier known row of the item
+    covers already is taken off at the front; so each row begins and ends one stretch of its own, and a count is a running sum.
+    """
+    by_name = {d.name: d for d in DISTINCTS}
+    names, first = sorted({name for name, _ in wanted}), min(dates)
+    items = F.array(*(F.struct(F.lit(name).alias("name"), F.col(by_name[name].column).alias("items")) for name in names))
+    seen = F.greatest("date", "known_date").alias("seen")
+    each = days.select("listener_id", "date", seen, F.inline(items)).select(
+        "listener_id", "date", "seen", "name", F.explode("items").alias("item")
+    )
+    before = F.max("date").over(
+        Window.partitionBy("listener_id", "name", "item").orderBy("seen", "date").rowsBetween(Window.unboundedPreceding, -1)
+    )
+    stretches = F.array(
+        *(
+            F.struct(
+                F.lit(w).alias("days"),
+                F.greatest("seen", F.date_add("before", w), F.lit(first)).alias("from"),
+                F.date_add("date", w).alias("to"),
+            )
+            for w in sorted({w for _, w in wanted})
+        )
+    )
+    own = F.inline(F.filter(stretches, lambda one: one["from"] < one["to"]))
+    kept = each.withColumn("before", before).select("listener_id", "name", own)
+    ends = kept.select(*("listener_id", "name", "days"), F.expr("inline(array(struct(`from` AS at, 1 AS n), struct(to AS at, -1 AS n)))"))
+    changes = ends.groupBy("listener_id", "at").agg(
+        *(F.expr(f"sum(n) FILTER (WHERE name = '{name}' AND days = {w})").alias(column(name, w)) for name, w in wanted)
+    )
+    asked = changes.select("listener_id").distinct().select("listener_id", F.explode(F.array(*map(F.lit, dates))).alias("date"))
+    marks = changes.withColumn("date", F.lit(None).cast("date")).unionByName(
+        asked.withColumn("at", F.col("date")), allowMissingColumns=True
+    )
+    running = Window.partitionBy("listener_id").orderBy("at").rangeBetween(Window.unboundedPreceding, Window.currentRow)
+    counts = [F.sum(column(name, w)).over(running).alias(column(name, w)) for name, w in wanted]
+    return marks.select("listener_id", "date", *counts).where("date IS NOT NULL")
 
 
 def formula(feature: Feature) -> str:
-    """Return a feature's SQL with its measures replaced by their window sums."""
-    return feature.sql.format_map({name: f"{name}__{feature.days}" for name in feature.measures})
+    """Return a feature's SQL with its names replaced by what its window counts."""
+    return feature.sql.format_map({name: column(name, feature.days) for name in feature.measures})
 
 
 def forecasts(weather: DataFrame) -> DataFrame:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from jobs.contracts.operations import QUARANTINE, VERDICTS
 from jobs.journal import tell
-from jobs.lake.commit import Note
+from jobs.lake.commit import Note, stamp
 from jobs.lake.files import partition_values, quoted
 from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import conform
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from jobs.lake.arrow import ArrowLake
+    from jobs.lake.content import Content
     from jobs.lake.spark import SparkLake
     from validation.contract import Table
 
@@ -95,7 +96,8 @@ def finish(lake: SparkLake, batch: Batch, staged: str, replace: Collection[Mappi
     if replace is None:
         forget(arrow, batch)  # before the commit: cut short in between, the batch is made again, and this with it
     partitions = _partitions(batch) if replace is None else replace
-    version = arrow.adopt(table, f"{staged}/lane={OK}", partitions, Note(batch.run, batch.published), batch.base)
+    note = Note(batch.run, batch.published, content=content_of(frame, table) if frame is not None else {})
+    version = arrow.adopt(table, f"{staged}/lane={OK}", partitions, note, batch.base)
     arrow.discard(table, f"{staged}/lane={REFUSED}")
     tell("published", **told, version=version, rows=good)
     return Published(version, good, refused)
@@ -166,6 +168,20 @@ def record(arrow: ArrowLake, batch: Batch, verdict: Verdict) -> None:
     ]
     frame = pa.Table.from_pylist(rows, arrow_schema(VERDICTS))
     arrow.replace(VERDICTS, frame, {"target": batch.table.name, "run": batch.run}, Note(batch.run))
+
+
+def content_of(frame: DataFrame, table: Table) -> Content:
+    """Return a mark of the rows of each date by the date they became known, whatever their order; nothing where a table declares none."""
+    if not table.known_by:
+        return {}
+    rows = frame.groupBy("date", table.known_by).agg(
+        F.expr(f"bit_xor(xxhash64({', '.join(table.names)}))").alias("hash"), F.count("*").alias("n")
+    )
+    found: Content = {}
+    for row in rows.collect():
+        known = found.setdefault(stamp(row["date"]), {})
+        known[stamp(row[table.known_by])] = f"{row['hash'] & (2**64 - 1):016x}{row['n']:x}"
+    return found
 
 
 def quarantine(lake: SparkLake, batch: Batch, staged: str, refused: Mapping[str, int]) -> None:

@@ -18,6 +18,7 @@ from jobs.fingerprint import arguments, code_of, fingerprint, home
 from jobs.journal import recorded
 from jobs.lake.address import Address
 from jobs.lake.commit import stamp
+from jobs.lake.content import content
 from validation.contract import Purpose, Table
 from validation.verdict import OvertoneError
 
@@ -28,25 +29,37 @@ if TYPE_CHECKING:
 
     from jobs.lake.arrow import ArrowLake
     from jobs.lake.spark import SparkLake
+    from jobs.state import Rolling
+
 
 PUBLISHED, NOTHING = "published", "nothing to do"
 
 
 @dataclass(frozen=True)
 class Read:
-    """A table that a job reads: to write date D it needs D-back..D+ahead, or everything up to D+ahead (`history`)."""
+    """A table that a job reads: to write date D it needs D-back..D+ahead, or everything up to D+ahead (`history`).
+
+    With `as_known` it needs of these only what was known by the end of D: rows that became known later change nothing.
+    """
 
     table: Table
     back: int = 0
     ahead: int = 0
     history: bool = False
+    as_known: bool = False
 
-    def needs(self, day: date, known: str) -> bool:
-        """Say whether the partition `known` (ISO date, '' for a table without dates) is read to write `day`."""
-        if not known:
+    def needs(self, day: date, partition: str) -> bool:
+        """Say whether a partition (ISO date, '' for a table without dates) is read to write `day`."""
+        if not partition:
             return True
         first = date.min if self.history else day - timedelta(days=self.back)
-        return first <= date.fromisoformat(known) <= day + timedelta(days=self.ahead)
+        return first <= date.fromisoformat(partition) <= day + timedelta(days=self.ahead)
+
+    def marks(self, lake: ArrowLake) -> list[tuple[str, str, str]]:
+        """Return what the table holds: by partition, and the date it became known ('': known to whoever asks), a mark of it."""
+        if not self.as_known:
+            return [(partition, "", mark) for partition, mark in lake.marks(self.table).items()]
+        return [(partition, known, mark) for partition, of in content(lake, self.table).items() for known, mark in of.items()]
 
 
 @dataclass(frozen=True)
@@ -54,13 +67,15 @@ class Job:
     """A stage: a pure function between declared tables.
 
     `build(*frames, dates=...)` gets one frame a read, in order, and returns rows of exactly these dates. `rewrites` are
-    the dates written when date D is asked for, as offsets from D. `args` are whatever else the rows depend on.
+    the dates written when date D is asked for, as offsets from D. `args` are whatever else the rows depend on. `rolling` is the
+    shorter way to a few dates, where there is one; it gives the same rows.
     """
 
     reads: tuple[Read, ...]
     writes: Table
     build: Callable[..., DataFrame]
     rewrites: tuple[int, ...] = (0,)
+    rolling: Rolling | None = None
     args: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -103,15 +118,15 @@ def targets(job: Job, asked: Sequence[date]) -> Dates:
 def fingerprints(job: Job, lake: ArrowLake, dates: Sequence[date]) -> dict[date, str]:
     """Return what each date depends on; dates are left out for which no input exists at all, or retention has dropped some."""
     fixed = (job.writes.name, job.writes.ddl, arguments(job.args), code_of(home(job.build)))
-    stored = {read.table.name: lake.marks(read.table) for read in job.inputs}
+    stored = [(read, *mark) for read in job.inputs for mark in read.marks(lake)]
     kept_from = max((day for read in job.inputs if (day := _whole_from(read, lake))), default=date.min)
     found: dict[date, str] = {}
     for day in dates:
-        used = [(read, known) for read in job.inputs for known in stored[read.table.name] if read.needs(day, known)]
+        used = [one for one in stored if one[0].needs(day, one[1]) and one[2] <= day.isoformat()]
         # Reference tables alone make no rows: a date counts once a dated input reaches it (or the job has none).
-        reached = any(known for read, known in used if read in job.reads) or not any(read.table.dated for read in job.reads)
+        reached = any(part for read, part, _, _ in used if read in job.reads) or not any(read.table.dated for read in job.reads)
         if reached and day >= kept_from:
-            marks = [f"{read.table.name} {known} {stored[read.table.name][known]}" for read, known in used]
+            marks = [" ".join((read.table.name, part, *([known] if known else []), mark)) for read, part, known, mark in used]
             found[day] = fingerprint((*fixed, day.isoformat(), *sorted(marks)))
     return found
 
@@ -143,13 +158,23 @@ def run(job: Job, lake: SparkLake, asked: Sequence[date]) -> Outcome:
     base = lake.arrow.version(job.writes)
     if base is None:
         raise OvertoneError(f"{job.writes.name} could not be created in {lake.address.uri}")
-    frame = consenting(job, lake, job.build(*(_frame(read, lake, dates) for read in job.reads), dates=dates), dates)
+    frame = consenting(job, lake, _built(job, lake, dates), dates)
     batch = Batch(job.writes, dates, fingerprint(marks[day] for day in dates), {stamp(day): marks[day] for day in dates}, base)
     done = publish(lake, frame, batch)
     refused = sum(done.refused.values())
     seconds = time.monotonic() - started
     sentence = f"{job.writes.name}: {done.rows:,} rows of {batch.span} in version {done.version}, {refused:,} refused, {seconds:.1f} s"
     return Outcome(job.writes.name, PUBLISHED, dates, done.rows, refused, done.version, seconds, sentence)
+
+
+def _built(job: Job, lake: SparkLake, dates: Dates) -> DataFrame:
+    if job.rolling:
+        frames = [lake.read(read.table) for read in job.reads]
+        late = [content(lake.arrow, read.table) for read in job.reads]
+        rows = job.rolling.rows(lake, frames, late, dates, lambda days: fingerprints(job, lake.arrow, days))
+        if rows is not None:
+            return rows
+    return job.build(*(_frame(read, lake, dates) for read in job.reads), dates=dates)
 
 
 def consenting(job: Job, lake: SparkLake, frame: DataFrame, dates: Dates) -> DataFrame:

@@ -17,7 +17,7 @@ from jobs.aggregate import daily
 from jobs.contracts.derived import USER_DAYS
 from jobs.contracts.events import AD_EVENTS, FEEDBACK
 from jobs.contracts.silver import LISTENS, SESSIONS
-from jobs.features import MEASURES
+from jobs.features import DISTINCTS, MEASURES
 from jobs.run import Job, Read, main
 
 if TYPE_CHECKING:
@@ -31,10 +31,12 @@ KEY = ("date", "listener_id", "known_date")
 def user_days(listens: DataFrame, sessions: DataFrame, feedback: DataFrame, ads: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
     """Count the acts of each listener, by date and by the date they became known."""
     kinds = {"listens": listens, "sessions": sessions, "feedback": feedback, "ad_events": ads}
-    parts = [daily(frame.where(F.col("date").isin(*dates)), of, MEASURES) for of, frame in kinds.items()]
+    parts = [daily(frame.where(F.col("date").isin(*dates)), of, MEASURES, DISTINCTS) for of, frame in kinds.items()]
     stacked = reduce(lambda left, right: left.unionByName(right), parts)
-    summed = stacked.groupBy(*KEY).agg(*(F.sum(m.name).alias(m.name) for m in MEASURES))
-    return counted_once(summed)
+    seen = [F.first(d.column, ignorenulls=True).alias(d.column) for d in DISTINCTS]
+    summed = stacked.groupBy(*KEY).agg(*(F.sum(m.name).alias(m.name) for m in MEASURES), *seen)
+    filled = [F.coalesce(d.column, F.array().cast("array<bigint>")).alias(d.column) for d in DISTINCTS]
+    return counted_once(summed.select(*KEY, *(m.name for m in MEASURES), *filled))
 
 
 def counted_once(days: DataFrame) -> DataFrame:

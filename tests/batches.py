@@ -35,6 +35,8 @@ DEFAULTS: dict[str, Any] = {
     "timestamp": NOON,
     "array<string>": ["x"],
     "array<double>": [0.5],
+    "array<bigint>": [1],
+    "array<date>": [DAY],
 }
 # Values that types and lists of allowed values do not tell.
 GIVEN: dict[str, dict[str, Any]] = {

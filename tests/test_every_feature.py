@@ -17,8 +17,8 @@ from jobs.aggregate import daily, formula, windows
 from jobs.contracts.derived import USER_DAYS, USER_FEATURES
 from jobs.contracts.events import AD_EVENTS, FEEDBACK
 from jobs.contracts.silver import LISTENS, SESSIONS
-from jobs.features import MEASURES, USER
-from jobs.features.feature import WINDOWS, Feature, windowed
+from jobs.features import DISTINCTS, MEASURES, USER
+from jobs.features.feature import WINDOWS, Distinct, Feature, windowed
 from validation.contract import IDENTIFIER, ContractError, Purpose
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ pytestmark = pytest.mark.spark
 TABLES = {"listens": LISTENS, "sessions": SESSIONS, "feedback": FEEDBACK, "ad_events": AD_EVENTS}
 COUNTED = [m for m in MEASURES if m.of != "dates"]
 BY_NAME = {m.name: m for m in MEASURES}
+LISTED = {d.name for d in DISTINCTS}
 DATES = (date(2026, 11, 1), date(2026, 11, 2))
 every_measure = pytest.mark.parametrize("measure", MEASURES, ids=attrgetter("name"))
 every_feature = pytest.mark.parametrize("feature", USER, ids=attrgetter("name"))
@@ -66,6 +67,23 @@ def test_a_measure_says_what_it_counts_and_serves_a_feature(measure: Measure) ->
     assert [f.name for f in USER if measure.name in f.measures], "no feature is made of it"
 
 
+@pytest.mark.parametrize("distinct", DISTINCTS, ids=attrgetter("name"))
+def test_different_items_are_kept_once_each_and_serve_a_feature(distinct: Distinct, spark: SparkSession) -> None:
+    items = {column: ["b", "a", "b", "c"] for column in LISTENS.names if column in distinct.sql}
+    rows = [one(LISTENS, **{column: values[n] for column, values in items.items()}) for n in range(4)]
+    (row,) = daily(batch(spark, LISTENS, rows), "listens", (), (distinct,)).collect()
+    assert len(set(row[distinct.column])) == len(row[distinct.column]) == 3
+    assert row[distinct.column] == sorted(row[distinct.column])
+    assert [f.name for f in USER if distinct.name in f.measures], "no feature is made of it"
+
+
+def test_a_play_without_the_item_has_none(spark: SparkSession) -> None:
+    sought = Distinct("sought", "CASE WHEN source = 'search' THEN artist_id END", "different artists searched for")
+    rows = [one(LISTENS, source=source, artist_id=name) for source, name in (("search", "a"), ("radio", "b"), (None, "c"))]
+    (row,) = daily(batch(spark, LISTENS, rows), "listens", (), (sought,)).collect()
+    assert len(row["sought_seen"]) == 1
+
+
 @every_feature
 def test_a_feature_compiles_to_its_declared_type(feature: Feature, empty: dict[str, DataFrame]) -> None:
     made = windows(empty["days"], (feature,), dates=DATES)
@@ -76,7 +94,7 @@ def test_a_feature_compiles_to_its_declared_type(feature: Feature, empty: dict[s
 @every_feature
 def test_a_feature_is_made_of_measures_that_exist_over_a_window_that_it_names(feature: Feature) -> None:
     assert feature.measures
-    assert set(feature.measures) <= set(BY_NAME)
+    assert set(feature.measures) <= set(BY_NAME) | LISTED
     assert feature.days in WINDOWS
     assert feature.name.endswith(f"_{feature.days}d")
     assert set(re.findall(r"\b\w+__\d+\b", formula(feature))) == {f"{name}__{feature.days}" for name in feature.measures}
@@ -85,7 +103,7 @@ def test_a_feature_is_made_of_measures_that_exist_over_a_window_that_it_names(fe
 @every_feature
 def test_a_feature_says_what_it_means_and_what_it_may_be_used_for(feature: Feature) -> None:
     assert re.search(r"\w.*, last (day|\d+ days)$", feature.meaning)
-    about_ads = any(BY_NAME[name].of == "ad_events" for name in feature.measures)
+    about_ads = any(BY_NAME[name].of == "ad_events" for name in feature.measures if name not in LISTED)
     assert feature.purpose is (Purpose.ADS if about_ads else Purpose.CONTENT)
 
 
@@ -99,7 +117,12 @@ def test_twice_the_listening_doubles_totals_and_leaves_rates(feature: Feature, s
 
 
 def test_names_and_meanings_are_unique() -> None:
-    for names in ([m.name for m in MEASURES], [f.name for f in USER], [f.meaning for f in USER], [(f.sql, f.days) for f in USER]):
+    for names in (
+        [*(m.name for m in MEASURES), *LISTED],
+        [f.name for f in USER],
+        [f.meaning for f in USER],
+        [(f.sql, f.days) for f in USER],
+    ):
         assert not [name for name, n in Counter(names).items() if n > 1]
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
-DTYPES = frozenset({"string", "boolean", "int", "bigint", "double", "date", "timestamp", "array<string>", "array<double>"})
+SCALARS = ("string", "boolean", "int", "bigint", "double", "date", "timestamp")
+DTYPES = frozenset((*SCALARS, "array<string>", "array<double>", "array<bigint>", "array<date>"))
 
 
 class ContractError(ValueError):
@@ -100,7 +101,8 @@ class Table:
 
     A row is kept for `retention_days` from its date on, or from the moment in the column `aged_by`; with neither, for good.
     `fresh_hours` is a promise: a UTC date's rows are published within so many hours of its end; None promises nothing. A table
-    that may be empty owes nothing before its first publication: its feed, or its model, may not be there.
+    that may be empty owes nothing before its first publication: its feed, or its model, may not be there. `known_by` is the column
+    with the date on which a row became known, where rows of a date become known by and by.
     """
 
     name: str
@@ -116,6 +118,7 @@ class Table:
     may_be_empty: bool = False
     aged_by: str = ""
     fresh_hours: int | None = None
+    known_by: str = ""
     by_name: Mapping[str, Column] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -124,9 +127,11 @@ class Table:
         by_name = {column.name: column for column in self.columns}
         if len(by_name) != len(self.columns):
             raise ContractError(f"{self.name}: a column is declared twice")
-        for part in (*self.key, *self.partition, *([self.aged_by] if self.aged_by else [])):
+        for part in (*self.key, *self.partition, *(name for name in (self.aged_by, self.known_by) if name)):
             if part not in by_name:
-                raise ContractError(f"{self.name}: key, partition or age column {part!r} is not declared{did_you_mean(part, by_name)}")
+                raise ContractError(
+                    f"{self.name}: key, partition, age or known column {part!r} is not declared{did_you_mean(part, by_name)}"
+                )
         if self.fresh_hours is not None and not (self.dated and self.fresh_hours > 0):
             raise ContractError(f"{self.name}: fresh_hours is {self.fresh_hours!r}; it is 1 or more, of a table with dates")
         object.__setattr__(self, "by_name", by_name)

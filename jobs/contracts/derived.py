@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from jobs.contracts.events import DATE, DEVICES, EVENT_TS, KNOWN_TS, LISTENER, one_of
-from jobs.features import MEASURES, USER
+from jobs.features import DISTINCTS, MEASURES, USER
+from jobs.features.feature import column, counted
 from jobs.features.rhythm import DAYPARTS
 from jobs.segments import SEGMENTS
 from validation.contract import Column, Expectation, Purpose, Rule, Table
+
+BY_NAME = {measure.name: measure for measure in MEASURES}
 
 USER_DAYS = Table(
     "features.user_days",
@@ -17,15 +20,44 @@ USER_DAYS = Table(
         LISTENER,
         Column("known_date", "date", "UTC date on which these acts became known", required=True),
         *(Column(m.name, "bigint", f"{m.meaning} that day", required=True) for m in MEASURES),
+        *(Column(d.column, "array<bigint>", f"{d.meaning} that day: 64 bits of each one's hash, sorted", required=True) for d in DISTINCTS),
     ),
     Purpose.CONTENT,
     retention_days=400,
     fresh_hours=6,
+    known_by="known_date",
     rules=(
         Rule("not_known_before", "known_date >= date", "nothing is known before it happens"),
         Rule("counts_add_up", "skips <= judged AND judged <= plays AND completes <= timed", "parts are no larger than the whole"),
         Rule("no_negative", "least(" + ", ".join(m.name for m in MEASURES) + ") >= 0", "counts are not negative"),
     ),
+)
+
+USER_STATE = Table(
+    "features.user_state",
+    "one listener with any act in the last 90 days, as far as known by the end of the date: what the next date's features roll on from",
+    ("date", "listener_id"),
+    (
+        Column("date", "date", "last day of the windows (UTC)", required=True),
+        LISTENER,
+        Column("known", "array<date>", "by age in days from 0 on: latest date on which acts of that age became known", required=True),
+        *(
+            Column(column(name, days), "bigint", f"{BY_NAME[name].meaning}, {days} days", required=True)
+            for name, days in counted(USER, BY_NAME)
+        ),
+        *(
+            Column(
+                d.column,
+                "array<bigint>",
+                f"{d.meaning}: days' numbers, newest first, each before the items last played then",
+                required=True,
+            )
+            for d in DISTINCTS
+        ),
+    ),
+    Purpose.CONTENT,
+    retention_days=14,
+    may_be_empty=True,
 )
 
 RATES = tuple(f.name for f in USER if "_share" in f.name or "share_" in f.name or "_rate" in f.name)
@@ -137,4 +169,4 @@ EXAMPLES = Table(
     may_be_empty=True,
 )
 
-DERIVED = (USER_DAYS, USER_FEATURES, CONTEXT_FEATURES, USER_SEGMENTS, EXAMPLES)
+DERIVED = (USER_DAYS, USER_STATE, USER_FEATURES, CONTEXT_FEATURES, USER_SEGMENTS, EXAMPLES)

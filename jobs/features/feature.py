@@ -1,15 +1,20 @@
-"""The records of the feature layer: what is counted a day (`Measure`) and what is made of it over a window (`Feature`).
+"""The records of the feature layer: what is counted a day (`Measure`, `Distinct`) and what is made of it over a window (`Feature`).
 
-A measure is additive: its daily values may be summed over any window. A feature is an SQL expression over window sums,
-written with measure names in braces: `try_divide({skips}, {plays})` over 28 days.
+A measure is additive: its daily values may be summed over any window. How many different items there were is not, so a day keeps
+which ones. A feature is an SQL expression over what a window counts, written with names in braces:
+`try_divide({skips}, {plays})` over 28 days.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from validation.contract import ContractError, Purpose
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
 
 WINDOWS = (1, 7, 28, 90)
 NAMES = re.compile(r"{(\w+)}")
@@ -29,8 +34,25 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Distinct:
+    """How many different items a listener played: `sql` is the item of a row of listens, null for a row without one."""
+
+    name: str
+    sql: str
+    meaning: str
+
+    @property
+    def column(self) -> str:
+        """Where a day keeps its different items, each as 64 bits of its hash.
+
+        Of a listener's million items two share one with a chance of 3e-8, so a count of them is exact.
+        """
+        return f"{self.name}_seen"
+
+
+@dataclass(frozen=True)
 class Feature:
-    """A column of the feature table: `sql` over the window sums of measures, `days` long."""
+    """A column of the feature table: `sql` over what a window of so many `days` counts."""
 
     name: str
     dtype: str
@@ -45,7 +67,7 @@ class Feature:
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """Names of the measures that the expression uses, in order of first use."""
+        """Names of the measures and different items that the expression uses, in order of first use."""
         return tuple(dict.fromkeys(NAMES.findall(self.sql)))
 
     @property
@@ -60,3 +82,13 @@ def windowed(
     """Return the same feature over several windows, named `name_7d`, `name_28d`, ..."""
     spans = {d: f"last {d} days" if d > 1 else "last day" for d in days}
     return tuple(Feature(f"{name}_{d}d", dtype, sql, d, f"{meaning}, {spans[d]}", purpose) for d in days)
+
+
+def column(name: str, days: int) -> str:
+    """Return what a measure's sum, or a count of different items, over a window is called."""
+    return f"{name}__{days}"
+
+
+def counted(features: Iterable[Feature], names: Collection[str]) -> tuple[tuple[str, int], ...]:
+    """Return which of `names` the features count over which windows, sorted."""
+    return tuple(sorted({(name, feature.days) for feature in features for name in feature.measures if name in names}))

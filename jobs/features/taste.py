@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.features.feature import Feature, Measure, windowed
+from jobs.features.feature import Distinct, Feature, Measure, windowed
 
 GENRES = ("pop", "rock", "rap", "r&b", "latin", "edm", "jazz", "classical")
 SLUGS = {genre: genre.replace("&", "n") for genre in GENRES}
@@ -24,6 +24,11 @@ MEASURES = (
     Measure("intentional", "listens", "count_if(source IN ('search', 'library', 'profile', 'album'))", "plays the listener asked for"),
 )
 
+DISTINCTS = (
+    Distinct("artists", "artist_id", "different artists played"),
+    Distinct("tracks", "track_id", "different tracks played"),
+)
+
 
 def _genre(name: str) -> tuple[Feature, ...]:
     slug = SLUGS[name]
@@ -39,5 +44,10 @@ def _mood(name: str) -> tuple[Feature, ...]:
 TASTE = (
     *(feature for name in GENRES for feature in _genre(name)),
     *(feature for name in MOODS for feature in _mood(name)),
+    *windowed("artists", "bigint", "{artists}", (7, 28, 90), "different artists played"),
+    *windowed("tracks", "bigint", "{tracks}", (7, 28, 90), "different tracks played"),
+    *windowed(
+        "repeat_share", "double", "1 - try_divide({tracks}, {plays})", (28, 90), "share of plays of a track played before in the window"
+    ),
     *windowed("intent_share", "double", "try_divide({intentional}, {sourced})", (28, 90), "share of plays the listener asked for"),
 )

@@ -17,7 +17,8 @@ WHOLE = "all"  # the key under which a table without dates is published
 class Note:
     """A commit's own word: the run it belongs to and, a date, the fingerprint of what was published for it.
 
-    `upkeep` marks a commit that changed no row of any date kept: files were put together, or old dates dropped; `expired` is
+    `content` says, of a table whose rows become known by and by, what each date holds: a mark of its rows by the date they became
+    known. `upkeep` marks a commit that changed no row of any date kept: files were put together, or old dates dropped; `expired` is
     then the first date that was kept (ISO).
     """
 
@@ -25,12 +26,13 @@ class Note:
     published: Mapping[str, str] = field(default_factory=dict)
     upkeep: bool = False
     expired: str = ""
+    content: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def dumps(self) -> str:
         """Return the note as JSON, keys sorted."""
         said = {"overtone": 1, "run": self.run, "published": dict(self.published)}
-        kept_up = {"upkeep": True} if self.upkeep else {}
-        return json.dumps(said | kept_up | ({"expired": self.expired} if self.expired else {}), sort_keys=True)
+        rest = {"upkeep": self.upkeep, "expired": self.expired, "content": self.content}
+        return json.dumps(said | {name: value for name, value in rest.items() if value}, sort_keys=True)
 
     @classmethod
     def loads(cls, text: str | None) -> Note:
@@ -42,7 +44,9 @@ class Note:
         if not isinstance(raw, dict) or "overtone" not in raw:
             return cls()
         upkeep = bool(raw.get("upkeep", False))
-        return cls(str(raw.get("run", "")), dict(raw.get("published", {})), upkeep, str(raw.get("expired", "")))
+        return cls(
+            str(raw.get("run", "")), dict(raw.get("published", {})), upkeep, str(raw.get("expired", "")), dict(raw.get("content", {}))
+        )
 
 
 @dataclass(frozen=True)

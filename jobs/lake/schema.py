@@ -19,6 +19,8 @@ ARROW = {
     "timestamp": pa.timestamp("us", tz="UTC"),
     "array<string>": pa.list_(pa.string()),
     "array<double>": pa.list_(pa.float64()),
+    "array<bigint>": pa.list_(pa.int64()),
+    "array<date>": pa.list_(pa.date32()),
 }
 
 

@@ -12,15 +12,14 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import pyarrow as pa
+from meter import GIB, Meter
 from pairs import T95
 from results import BUILD, Measured, Row, row
 
@@ -43,10 +42,9 @@ SIZES = (2_000, 20_000, 200_000)
 DAYS, FIRST, SEED = 31, date(2026, 10, 1), 7
 LAST = FIRST + timedelta(days=DAYS - 1)
 CLOCK = datetime(LAST.year, LAST.month, LAST.day, 4, tzinfo=UTC) + timedelta(days=1)
-REPEATS, PAUSE = 3, 0.25
+REPEATS = 3
 TRIALS = 4
 COMMAND = "make bench NAME=day"
-GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -63,52 +61,6 @@ class Cost:
     memory: int
     driver: int
     jvm: int
-
-
-class Meter(threading.Thread):
-    """Watches this process and all below it."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.me, self.ended = psutil.Process(), threading.Event()
-        self.memory, self.driver, self.jvm = 0, 0, 0
-        self._gone: dict[int, float] = {}
-
-    def run(self) -> None:
-        while not self.ended.wait(PAUSE):
-            whole = 0
-            for one in (self.me, *self.me.children(recursive=True)):
-                try:
-                    used, java = one.memory_full_info().pss, one.name() == "java"
-                    self._gone[one.pid] = _seconds(one)
-                except (psutil.NoSuchProcess, psutil.AccessDenied):
-                    continue
-                whole += used
-                if one == self.me:
-                    self.driver = max(self.driver, used)
-                elif java:
-                    self.jvm = max(self.jvm, used)
-            self.memory = max(self.memory, whole)
-
-    def cpu(self) -> float:
-        """Return processor seconds so far, of processes that ended too."""
-        for one in (self.me, *self.me.children(recursive=True)):
-            try:
-                self._gone[one.pid] = _seconds(one)
-            except psutil.NoSuchProcess:
-                continue
-        return sum(self._gone.values())
-
-    def peaks(self) -> tuple[int, int, int]:
-        """Return the peaks since they were last asked for."""
-        found = (self.memory, self.driver, self.jvm)
-        self.memory, self.driver, self.jvm = 0, 0, 0
-        return found
-
-
-def _seconds(one: psutil.Process) -> float:
-    # Children that were waited for are in their parent's sum; those that live have their own.
-    return one.cpu_times().user + one.cpu_times().system
 
 
 def measure() -> list[Row]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from results import Measured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 # Student's t, two-sided 95 %, by degrees of freedom.
 T95 = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
@@ -23,8 +23,13 @@ def ratio(ours: Callable[[], object], peer: Callable[[], object], pairs: int = 5
         raise ValueError(message)
     ours()
     peer()
-    logs = [math.log(_seconds(ours) / _seconds(peer)) for _ in range(pairs)]
-    middle, half = statistics.mean(logs), T95[pairs - 1] * statistics.stdev(logs) / math.sqrt(pairs)
+    return spread([_seconds(ours) / _seconds(peer) for _ in range(pairs)])
+
+
+def spread(ratios: Sequence[float]) -> Measured:
+    """Return the geometric mean of ratios and its 95 % interval."""
+    logs = [math.log(one) for one in ratios]
+    middle, half = statistics.mean(logs), T95[len(logs) - 1] * statistics.stdev(logs) / math.sqrt(len(logs))
     return Measured(math.exp(middle), math.exp(middle - half), math.exp(middle + half))
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import audit
 import day
+import features
 import publish
 from results import main
 
-PROGRAMS = {"publish": publish.measure, "audit": audit.measure, "day": day.measure}
+PROGRAMS = {"publish": publish.measure, "audit": audit.measure, "day": day.measure, "features": features.measure}
 
 if __name__ == "__main__":
     main(PROGRAMS, "benchmarks.json")
