@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 WEATHER = """CASE WHEN temperature_c IS NULL OR rain_mm IS NULL THEN 'unknown' WHEN rain_mm >= 0.2 THEN 'rain'
 WHEN temperature_c < 5 THEN 'dry_cold' WHEN temperature_c > 25 THEN 'dry_hot' ELSE 'dry_mild' END"""
 
+DAILY = ("date", "listener_id", "known_date")
+
 
 def each_date(dates: Sequence[date], *, first: Column, last: Column | None = None) -> Column:
     """Return a generator of one row for each of `dates` that lies between `first` and `last` (both included)."""
@@ -30,20 +32,21 @@ def each_date(dates: Sequence[date], *, first: Column, last: Column | None = Non
     return F.explode(F.filter(asked, lambda day: (day >= first) & (day <= last)))
 
 
-def daily(frame: DataFrame, of: str, measures: Sequence[Measure], distincts: Sequence[Distinct] = ()) -> DataFrame:
-    """Sum one day's rows of one kind into its measures, by listener, event date and the date they became known; others are 0.
-
-    Different items are kept as hashes, sorted; they are listens', and null elsewhere.
-    """
-    keys = (F.col("date"), F.col("listener_id"), F.to_date("known_ts").alias("known_date"))
+def daily(frame: DataFrame, of: str, measures: Sequence[Measure]) -> DataFrame:
+    """Sum one day's rows of one kind into its measures, by listener, event date and the date they became known; others are 0."""
     own = [F.expr(m.sql).cast("bigint").alias(m.name) for m in measures if m.of == of]
     zero = [F.lit(0).cast("bigint").alias(m.name) for m in measures if m.of != of]
+    return frame.withColumn("known_date", F.to_date("known_ts")).groupBy(*DAILY).agg(*own).select("*", *zero)
+
+
+def items(listens: DataFrame, distincts: Sequence[Distinct]) -> DataFrame:
+    """Gather one day's different items as hashes, sorted, by listener, event date and the date they became known.
+
+    Apart from the sums, which are faster by themselves: lists make Spark sort what it aggregates.
+    """
     hashes = {d.column: f"CASE WHEN ({d.sql}) IS NOT NULL THEN xxhash64({d.sql}) END" for d in distincts}
-    if of == "listens":
-        own += [F.array_sort(F.collect_set(F.expr(sql))).alias(name) for name, sql in hashes.items()]
-    else:
-        zero += [F.lit(None).cast("array<bigint>").alias(name) for name in hashes]
-    return frame.groupBy(*keys).agg(*own).select("*", *zero)
+    gathered = [F.expr(f"array_sort(array_distinct(collect_list({sql}))) AS {name}") for name, sql in hashes.items()]
+    return listens.withColumn("known_date", F.to_date("known_ts")).groupBy(*DAILY).agg(*gathered)
 
 
 def windows(days: DataFrame, features: Sequence[Feature], *, dates: Sequence[date]) -> DataFrame:

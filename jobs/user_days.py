@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from jobs.aggregate import daily
+from jobs.aggregate import DAILY, daily, items
 from jobs.contracts.derived import USER_DAYS
 from jobs.contracts.events import AD_EVENTS, FEEDBACK
 from jobs.contracts.silver import LISTENS, SESSIONS
@@ -25,18 +25,19 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-KEY = ("date", "listener_id", "known_date")
-
 
 def user_days(listens: DataFrame, sessions: DataFrame, feedback: DataFrame, ads: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
     """Count the acts of each listener, by date and by the date they became known."""
+    asked = F.col("date").isin(*dates)
     kinds = {"listens": listens, "sessions": sessions, "feedback": feedback, "ad_events": ads}
-    parts = [daily(frame.where(F.col("date").isin(*dates)), of, MEASURES, DISTINCTS) for of, frame in kinds.items()]
-    stacked = reduce(lambda left, right: left.unionByName(right), parts)
-    seen = [F.first(d.column, ignorenulls=True).alias(d.column) for d in DISTINCTS]
-    summed = stacked.groupBy(*KEY).agg(*(F.sum(m.name).alias(m.name) for m in MEASURES), *seen)
-    filled = [F.coalesce(d.column, F.array().cast("array<bigint>")).alias(d.column) for d in DISTINCTS]
-    return counted_once(summed.select(*KEY, *(m.name for m in MEASURES), *filled))
+    parts = [daily(frame.where(asked), of, MEASURES) for of, frame in kinds.items()]
+    stacked = reduce(
+        lambda left, right: left.unionByName(right, allowMissingColumns=True), (items(listens.where(asked), DISTINCTS), *parts)
+    )
+    # What only one part has is null in the others.
+    counts = [F.expr(f"coalesce(sum({m.name}), 0) AS {m.name}") for m in MEASURES]
+    seen = [F.expr(f"coalesce(any_value({d.column}, true), array()) AS {d.column}") for d in DISTINCTS]
+    return counted_once(stacked.groupBy(*DAILY).agg(*counts, *seen))
 
 
 def counted_once(days: DataFrame) -> DataFrame:

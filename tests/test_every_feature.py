@@ -13,7 +13,7 @@ from batches import batch
 from pyspark.errors import AnalysisException
 from small_lake import one
 
-from jobs.aggregate import daily, formula, windows
+from jobs.aggregate import daily, formula, items, windows
 from jobs.contracts.derived import USER_DAYS, USER_FEATURES
 from jobs.contracts.events import AD_EVENTS, FEEDBACK
 from jobs.contracts.silver import LISTENS, SESSIONS
@@ -69,9 +69,9 @@ def test_a_measure_says_what_it_counts_and_serves_a_feature(measure: Measure) ->
 
 @pytest.mark.parametrize("distinct", DISTINCTS, ids=attrgetter("name"))
 def test_different_items_are_kept_once_each_and_serve_a_feature(distinct: Distinct, spark: SparkSession) -> None:
-    items = {column: ["b", "a", "b", "c"] for column in LISTENS.names if column in distinct.sql}
-    rows = [one(LISTENS, **{column: values[n] for column, values in items.items()}) for n in range(4)]
-    (row,) = daily(batch(spark, LISTENS, rows), "listens", (), (distinct,)).collect()
+    played = {column: ["b", "a", "b", "c"] for column in LISTENS.names if column in distinct.sql}
+    rows = [one(LISTENS, **{column: values[n] for column, values in played.items()}) for n in range(4)]
+    (row,) = items(batch(spark, LISTENS, rows), (distinct,)).collect()
     assert len(set(row[distinct.column])) == len(row[distinct.column]) == 3
     assert row[distinct.column] == sorted(row[distinct.column])
     assert [f.name for f in USER if distinct.name in f.measures], "no feature is made of it"
@@ -80,7 +80,7 @@ def test_different_items_are_kept_once_each_and_serve_a_feature(distinct: Distin
 def test_a_play_without_the_item_has_none(spark: SparkSession) -> None:
     sought = Distinct("sought", "CASE WHEN source = 'search' THEN artist_id END", "different artists searched for")
     rows = [one(LISTENS, source=source, artist_id=name) for source, name in (("search", "a"), ("radio", "b"), (None, "c"))]
-    (row,) = daily(batch(spark, LISTENS, rows), "listens", (), (sought,)).collect()
+    (row,) = items(batch(spark, LISTENS, rows), (sought,)).collect()
     assert len(row["sought_seen"]) == 1
 
 
