@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from jobs.console import Dates, Parser, add_dates, asked, guarded, parsed, say
@@ -18,7 +19,7 @@ from jobs.fingerprint import arguments, code_of, fingerprint, home
 from jobs.journal import recorded
 from jobs.lake.address import Address
 from jobs.lake.commit import stamp
-from jobs.lake.content import content
+from jobs.lake.content import content, served
 from validation.contract import Purpose, Table
 from validation.verdict import OvertoneError
 
@@ -39,7 +40,8 @@ PUBLISHED, NOTHING = "published", "nothing to do"
 class Read:
     """A table that a job reads: to write date D it needs D-back..D+ahead, or everything up to D+ahead (`history`).
 
-    With `as_known` it needs of these only what was known by the end of D: rows that became known later change nothing.
+    With `as_known` it needs of these only what was known by the end of D: rows that became known later change nothing. With `served`
+    it reads each date as it was when it first served the next one (VERSION AS OF), and no date that came too late for that.
     """
 
     table: Table
@@ -47,6 +49,7 @@ class Read:
     ahead: int = 0
     history: bool = False
     as_known: bool = False
+    served: bool = False
 
     def needs(self, day: date, partition: str) -> bool:
         """Say whether a partition (ISO date, '' for a table without dates) is read to write `day`."""
@@ -57,6 +60,8 @@ class Read:
 
     def marks(self, lake: ArrowLake) -> list[tuple[str, str, str]]:
         """Return what the table holds: by partition, and the date it became known ('': known to whoever asks), a mark of it."""
+        if self.served:
+            return [(partition, "", str(version)) for partition, version in served(lake, self.table).items()]
         if not self.as_known:
             return [(partition, "", mark) for partition, mark in lake.marks(self.table).items()]
         return [(partition, known, mark) for partition, of in content(lake, self.table).items() for known, mark in of.items()]
@@ -169,12 +174,17 @@ def run(job: Job, lake: SparkLake, asked: Sequence[date]) -> Outcome:
 
 def _built(job: Job, lake: SparkLake, dates: Dates) -> DataFrame:
     if job.rolling:
-        frames = [lake.read(read.table) for read in job.reads]
+        whole = [lake.read(read.table) for read in job.reads]
         late = [content(lake.arrow, read.table) for read in job.reads]
-        rows = job.rolling.rows(lake, frames, late, dates, lambda days: fingerprints(job, lake.arrow, days))
+        rows = job.rolling.rows(lake, whole, late, dates, lambda days: fingerprints(job, lake.arrow, days))
         if rows is not None:
             return rows
-    return job.build(*(_frame(read, lake, dates) for read in job.reads), dates=dates)
+    return job.build(*frames(job, lake, dates), dates=dates)
+
+
+def frames(job: Job, lake: SparkLake, dates: Dates) -> list[DataFrame]:
+    """Return what a job reads to write the dates."""
+    return [_frame(read, lake, dates) for read in job.reads]
 
 
 def consenting(job: Job, lake: SparkLake, frame: DataFrame, dates: Dates) -> DataFrame:
@@ -203,8 +213,14 @@ def main(job: Job, argv: Sequence[str] | None = None) -> None:
 def _frame(read: Read, lake: SparkLake, dates: Dates) -> DataFrame:
     if not read.table.dated:
         return lake.read(read.table)
-    frame = lake.read(read.table)
     last = dates[-1] + timedelta(days=read.ahead)
-    if read.history:
-        return frame.where(f"date <= DATE'{last}'")
-    return frame.where(f"date BETWEEN DATE'{dates[0] - timedelta(days=read.back)}' AND DATE'{last}'")
+    wanted = f"date <= DATE'{last}'"
+    if not read.history:
+        wanted += f" AND date >= DATE'{dates[0] - timedelta(days=read.back)}'"
+    if not read.served:
+        return lake.read(read.table).where(wanted)
+    by_version: dict[int, list[date]] = {}
+    for day, version in served(lake.arrow, read.table).items():
+        by_version.setdefault(version, []).append(date.fromisoformat(day))
+    parts = (lake.read(read.table, days, version).where(wanted) for version, days in by_version.items())
+    return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), parts, lake.empty(read.table))

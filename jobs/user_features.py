@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jobs.aggregate import evaluated, longest, windows
 from jobs.contracts.derived import USER_DAYS, USER_FEATURES, USER_STATE
 from jobs.features import USER
-from jobs.rolling import all_known, moving, rolled, summed
+from jobs.rolling import begun, rolled, summed
 from jobs.run import Job, Read, main
 from jobs.state import Rolling
 
@@ -30,12 +30,12 @@ def user_features(days: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
 
 def begin(days: DataFrame, *, day: date) -> DataFrame:
     """Make a date's state from the days of its longest window."""
-    return rolled(days.sparkSession.createDataFrame([], USER_STATE.ddl), all_known(days, day), day)
+    return begun(days, day)
 
 
 def roll(state: DataFrame, days: DataFrame, *, day: date, late: Sequence[str]) -> DataFrame:
     """Make a date's state from that of the date before, of the days whose rows enter or leave a window."""
-    return rolled(state, moving(days, day, late), day)
+    return rolled(state, days, day, late)
 
 
 def shown(state: DataFrame) -> DataFrame:

@@ -11,7 +11,22 @@ from typing import TYPE_CHECKING
 
 from jobs.console import Parser, guarded, parsed, say
 from jobs.journal import recorded
-from targeting.command import audience, day, demo, doctor, freshness, history, ingest, log, maintain, model, quarantine, status, tables
+from targeting.command import (
+    audience,
+    day,
+    demo,
+    doctor,
+    freshness,
+    history,
+    ingest,
+    leaks,
+    log,
+    maintain,
+    model,
+    quarantine,
+    status,
+    tables,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +45,7 @@ COMMANDS = {
     "quarantine": quarantine,
     "maintain": maintain,
     "freshness": freshness,
+    "leaks": leaks,
     "log": log,
     "doctor": doctor,
 }

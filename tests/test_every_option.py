@@ -161,6 +161,7 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         ["silver.listens", *DAY, "--version", "1"],
         COMMON | {"name": TABLES, "--date": DATES, "--version": NUMBERS},
     ),
+    (overtone, "leaks", DAY, COMMON | {"--date": DATES, "--from": DATES, "--to": DATES, "--naive": FLAG}),
     (overtone, "freshness", [], COMMON | {"--at": MOMENTS, "--notice": NOTICES}),
     (
         overtone,

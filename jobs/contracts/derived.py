@@ -169,4 +169,26 @@ EXAMPLES = Table(
     may_be_empty=True,
 )
 
-DERIVED = (USER_DAYS, USER_STATE, USER_FEATURES, CONTEXT_FEATURES, USER_SEGMENTS, EXAMPLES)
+REPLAYS = Table(
+    "examples.replays",
+    "one feature of one date's examples, compared by one clock with what was known before them",
+    ("date", "clock", "feature"),
+    (
+        Column("date", "date", "UTC date of the examples", required=True),
+        Column(
+            "clock",
+            "string",
+            "known: made again from rows known before; version: as first published that day",
+            required=True,
+        ),
+        Column("feature", "string", "the feature", required=True),
+        Column("examples", "bigint", "values compared", required=True),
+        Column("leaked", "bigint", "values of examples that were not yet known", required=True),
+    ),
+    Purpose.OPERATIONS,
+    retention_days=200,
+    rules=(Rule("part_of_all", "leaked BETWEEN 0 AND examples", "no more values leaked than there are"),),
+    may_be_empty=True,
+)
+
+DERIVED = (USER_DAYS, USER_STATE, USER_FEATURES, CONTEXT_FEATURES, USER_SEGMENTS, EXAMPLES, REPLAYS)
