@@ -9,7 +9,6 @@ and numbers below a hundred thousand do not meet.
 from __future__ import annotations
 
 from datetime import date, timedelta
-from functools import reduce
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -45,19 +44,17 @@ def rolled(state: DataFrame, days: DataFrame, day: date, late: Sequence[str]) ->
     before = state.select("listener_id", "known", *(column(name, w) for name, w in SUMS), *SEEN)
     first = day - timedelta(days=LONGEST - 1)
     missed = [one for one in late if str(first) <= one < str(day)]
-    acted = days.where(f"{_of([str(day)])} AND known_date = DATE'{day}'")
-    came = days.where(f"{_of(missed)} AND known_date = DATE'{day}'") if missed else acted.limit(0)
-    gone = days.where(f"{_of([str(day - timedelta(days=w)) for w in WINDOWS])} AND known_date < DATE'{day}'")
-    signed = [rows.selectExpr("*", f"{sign} AS sign") for rows, sign in ((acted, 1), (came, 1), (gone, -1)) if missed or rows is not came]
-    moves = reduce(lambda left, right: left.unionByName(right), signed)
+    entering = days.where(f"{_of([*missed, str(day)])} AND known_date = DATE'{day}'")
+    leaving = days.where(f"{_of([str(day - timedelta(days=w)) for w in WINDOWS])} AND known_date < DATE'{day}'")
+    moves = entering.selectExpr("*", "1 AS sign").unionByName(leaving.selectExpr("*", "-1 AS sign"))
     both = before.join(_weighed(moves, day).groupBy("listener_id").agg(*map(F.expr, _sums("d_"))), "listener_id", "full")
     today, names = (day - EPOCH).days, [column(name, w) for name, w in SUMS]
-    played = acted.selectExpr("listener_id", "true AS acted", *(f"{name} AS d_{name}" for name in SEEN))
+    played = entering.where(f"date = DATE'{day}'").selectExpr("listener_id", "true AS acted", *(f"{name} AS d_{name}" for name in SEEN))
     sums = [f"coalesce({name}, 0) + coalesce(d_{name}, 0) AS {name}" for name in names]
     moved = both.join(played, "listener_id", "left").selectExpr(
         "listener_id", f"{_known(day)} AS known", *sums, *(f"{_seen(name, today)} AS {name}" for name in SEEN)
     )
-    whole = _with_late(moved, came, day) if missed else moved
+    whole = _with_late(moved, entering.where(f"date < DATE'{day}'"), day) if missed else moved
     # What has left the longest window ends up behind the number of the day that left it.
     kept = [f"slice({name}, 1, array_position({name}, {today - LONGEST})) AS {name}" for name in SEEN]
     dated = whole.selectExpr(f"DATE'{day}' AS date", "listener_id", "known", *names, *kept)
