@@ -94,9 +94,9 @@ def different(days: DataFrame, wanted: Sequence[tuple[str, int]], *, dates: Sequ
     """
     by_name = {d.name: d for d in DISTINCTS}
     names, first = sorted({name for name, _ in wanted}), min(dates)
-    items = F.array(*(F.struct(F.lit(name).alias("name"), F.col(by_name[name].column).alias("items")) for name in names))
+    held = F.array(*(F.struct(F.lit(name).alias("name"), F.col(by_name[name].column).alias("items")) for name in names))
     seen = F.greatest("date", "known_date").alias("seen")
-    each = days.select("listener_id", "date", seen, F.inline(items)).select(
+    each = days.select("listener_id", "date", seen, F.inline(held)).select(
         "listener_id", "date", "seen", "name", F.explode("items").alias("item")
     )
     before = F.max("date").over(

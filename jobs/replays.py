@@ -24,6 +24,7 @@ from jobs.features.feature import WINDOWS, column, counted
 from jobs.run import Job, Read, main
 from jobs.user_days import user_days
 from jobs.user_features import PLAYED
+from validation.gates.leaks import CLOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-KNOWN, VERSION = "known", "version"
+KNOWN, VERSION = CLOCKS
 ADS = tuple(one.name for one in USER_FEATURES.columns if one.purpose)
 DAY = timedelta(days=1)
 

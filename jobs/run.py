@@ -20,6 +20,7 @@ from jobs.journal import recorded
 from jobs.lake.address import Address
 from jobs.lake.commit import stamp
 from jobs.lake.content import content, served
+from jobs.lake.versions import gone
 from validation.contract import Purpose, Table
 from validation.verdict import OvertoneError
 
@@ -213,14 +214,20 @@ def main(job: Job, argv: Sequence[str] | None = None) -> None:
 def _frame(read: Read, lake: SparkLake, dates: Dates) -> DataFrame:
     if not read.table.dated:
         return lake.read(read.table)
+    if read.served:
+        return _as_served(read, lake, dates)
     last = dates[-1] + timedelta(days=read.ahead)
     wanted = f"date <= DATE'{last}'"
     if not read.history:
         wanted += f" AND date >= DATE'{dates[0] - timedelta(days=read.back)}'"
-    if not read.served:
-        return lake.read(read.table).where(wanted)
-    by_version: dict[int, list[date]] = {}
-    for day, version in served(lake.arrow, read.table).items():
-        by_version.setdefault(version, []).append(date.fromisoformat(day))
-    parts = (lake.read(read.table, days, version).where(wanted) for version, days in by_version.items())
-    return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), parts, lake.empty(read.table))
+    return lake.read(read.table).where(wanted)
+
+
+def _as_served(read: Read, lake: SparkLake, dates: Dates) -> DataFrame:
+    """Return each date that is needed as it served the next one, without those whose files upkeep has deleted since."""
+    parts = [lake.empty(read.table)]
+    for partition, version in served(lake.arrow, read.table).items():
+        day = date.fromisoformat(partition)
+        if any(read.needs(asked, partition) for asked in dates) and not gone(lake.arrow, read.table, day, version):
+            parts.append(lake.read(read.table, [day], version))
+    return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), parts)

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from jobs.journal import tell
 from jobs.lake.commit import Note, stamp
 from jobs.lake.content import known_on
 from jobs.lake.spark import conform
@@ -75,7 +76,8 @@ class Rolling:
         base = lake.arrow.version(self.table) or 0
         try:
             lake.stage(self.table, conform(made, self.table), staged)
-            lake.arrow.adopt(self.table, staged, [{"date": stamp(day)}], Note(mark, {stamp(day): mark}), base)
+            version = lake.arrow.adopt(self.table, staged, [{"date": stamp(day)}], Note(mark, {stamp(day): mark}), base)
         except BaseException:
             lake.arrow.discard(self.table, staged)
             raise
+        tell("published", table=self.table.name, dates=stamp(day), batch=mark, version=version)

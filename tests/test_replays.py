@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pytest
@@ -19,6 +20,7 @@ from jobs.features import USER
 from jobs.lake.commit import Note
 from jobs.lake.content import served
 from jobs.lake.schema import arrow_schema
+from jobs.lake.versions import of_date
 from jobs.replays import joined_naively
 from jobs.run import run
 from jobs.user_days import JOB as DAYS_JOB
@@ -118,6 +120,17 @@ def test_the_version_that_served_is_the_first_of_the_day_after(told: SparkLake) 
     heard(told, play(3, EVENING, datetime.combine(EVENING, time(12), UTC), "again"))
     assert served(told.arrow, USER_FEATURES) == first
     assert set(first) == {str(EVENING)}, "the date before served yesterday, and nothing was published then"
+
+
+def test_a_version_whose_files_upkeep_has_deleted_is_nothing_to_compare_with(told: SparkLake, capsys: pytest.CaptureFixture[str]) -> None:
+    first = served(told.arrow, USER_FEATURES)[str(EVENING)]
+    heard(told, play(3, EVENING, datetime.combine(EVENING, time(12), UTC), "again"))
+    run(EXAMPLES_JOB, told, [TODAY + 3 * DAY])
+    (folder,) = told.address.path.glob("**/user_features")
+    for row in of_date(told.arrow, USER_FEATURES, EVENING, first):
+        (folder / unquote(row["path"])).unlink()
+    code, data = answer(told, capsys)
+    assert (code, [row["found"] for row in data["clocks"] if row["clock"] == "version"]) == (0, ["nothing to compare"])
 
 
 def test_a_clock_that_has_nothing_to_compare_passes_and_one_value_is_too_many() -> None:

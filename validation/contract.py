@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
-SCALARS = ("string", "boolean", "int", "bigint", "double", "date", "timestamp")
-DTYPES = frozenset((*SCALARS, "array<string>", "array<double>", "array<bigint>", "array<date>"))
+DTYPES = frozenset(
+    (
+        *("string", "boolean", "int", "bigint", "double", "date", "timestamp"),
+        *("array<string>", "array<double>", "array<bigint>", "array<date>"),
+    )
+)
 
 
 class ContractError(ValueError):

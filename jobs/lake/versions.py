@@ -51,7 +51,9 @@ def restore(lake: ArrowLake, table: Table, day: date | None, version: int, publi
     names, present = ({str(row["path"]) for row in rows} for rows in (wanted, there))
     if names == present:
         return None
-    _all_there(lake, table, sorted(names - present), version)
+    lost = sorted(name for name in gone(lake, table, day, version) if name not in present)
+    if lost:
+        raise OvertoneError(f"{table.name}: {len(lost)} files of version {version} are deleted, such as {lost[0]}; nothing was changed")
     adds = [
         add_action(row["path"], row["size_bytes"], row["num_records"] or 0, values(row, table))
         for row in wanted
@@ -66,8 +68,8 @@ def of_date(lake: ArrowLake, table: Table, day: date | None, version: int) -> li
     return [row for row in lake.log(table, version) if day is None or str(row["partition.date"]) == day.isoformat()]
 
 
-def _all_there(lake: ArrowLake, table: Table, names: list[str], version: int) -> None:
+def gone(lake: ArrowLake, table: Table, day: date | None, version: int) -> list[str]:
+    """Return the files of a date at a version, as the log names them, that upkeep has deleted since."""
     system, root = pafs.FileSystem.from_uri(lake.uri(table))
-    gone = [name for name in names if system.get_file_info(f"{root}/{unquote(name)}").type is pafs.FileType.NotFound]
-    if gone:
-        raise OvertoneError(f"{table.name}: {len(gone)} files of version {version} are deleted, such as {gone[0]}; nothing was changed")
+    names = [str(row["path"]) for row in of_date(lake, table, day, version)]
+    return [name for name in names if system.get_file_info(f"{root}/{unquote(name)}").type is pafs.FileType.NotFound]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 HELP = "replay training examples against what was known before them, and list every value that was not"
 EXAMPLE = "overtone leaks --date 2026-11-01"
-MOST = 100  # values that are listed for people; --json lists all
+MOST, MOST_JSON = 100, 100_000  # values that are listed for people, and by --json
 NAIVE = "also train on features joined by the date of events alone, whenever they became known, and say what that would have claimed"
 
 
@@ -48,13 +48,15 @@ def run(options: argparse.Namespace) -> Reply:
     verdict = leaks(EXAMPLES.name, [Compared(row["clock"], row["feature"], row["examples"], row["leaked"]) for row in found])
     values: list[dict[str, Any]] = []
     if not verdict.success:
-        values = [row.asDict() for row in replays.leaked(*frames(replays.JOB, lake, dates), dates=dates).collect()]
+        most = MOST_JSON if options.json else MOST
+        values = [row.asDict() for row in replays.leaked(*frames(replays.JOB, lake, dates), dates=dates).limit(most).collect()]
     checks = [{"clock": one.rule.removeprefix("clock_"), "found": one.observed, "asked": one.expected} for one in verdict.checks]
     data: dict[str, object] = {"dates": [str(day) for day in dates], "clocks": checks, "leaked": values}
     lines = [table(checks, ("clock", "found", "asked"), empty="")]
     if values:
-        lines += ["", table(values[:MOST], ("date", "clock", "impression_id", "feature", "found", "known"), empty="")]
-        lines += [f"{len(values) - MOST:,} more: --json lists them all"] if len(values) > MOST else []
+        more = sum(row["leaked"] for row in found) - len(values)
+        lines += ["", table(values, ("date", "clock", "impression_id", "feature", "found", "known"), empty="")]
+        lines += [f"{more:,} more: --json lists up to {MOST_JSON:,}"] if more else []
     if options.naive:
         data["naive"] = naive(lake, max(dates))
         lines += ["", _said(data["naive"])]
