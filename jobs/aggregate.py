@@ -58,19 +58,35 @@ def windows(days: DataFrame, features: Sequence[Feature], *, dates: Sequence[dat
     # A listener's days are brought together before each is repeated for every date that it counts for, not after.
     days = days.repartition("listener_id")
     summed = sums(days, features, dates=dates)
+    everybody = totals(summed, features)
     wanted = counted(features, {d.name for d in DISTINCTS})
     if wanted:
         summed = summed.join(different(days, wanted, dates=dates), ["date", "listener_id"], "left")
-    return evaluated(summed, features)
+    return evaluated(summed, features, everybody)
 
 
-def evaluated(summed: DataFrame, features: Sequence[Feature]) -> DataFrame:
-    """Make features of what their windows count: date, listener_id, known_date and a column each of `counted`; null counts nothing."""
+def evaluated(summed: DataFrame, features: Sequence[Feature], everybody: DataFrame) -> DataFrame:
+    """Make features of what their windows count: date, listener_id, known_date and a column each of `counted`; null counts nothing.
+
+    `everybody` holds a row for each date, as `totals` makes it.
+    """
     used = counted(features, {name for feature in features for name in feature.measures})
     filled = [f"coalesce({name}, 0) AS {name}" for name in (column(*one) for one in used)]
-    made = [f"CAST({formula(feature)} AS {feature.dtype}) AS {feature.name}" for feature in features]
+    made = [f"CAST({feature.formula} AS {feature.dtype}) AS {feature.name}" for feature in features]
     keys = ("date", "listener_id", "known_date")
-    return summed.selectExpr(*keys, *filled).selectExpr(*keys, *made)
+    whole = summed.selectExpr(*keys, *filled)
+    beside = whole.join(F.broadcast(everybody), "date", "inner") if _of_all(features) else whole
+    return beside.selectExpr(*keys, *made)
+
+
+def totals(summed: DataFrame, features: Sequence[Feature]) -> DataFrame:
+    """Add up what the windows of all listeners count, where a feature asks for it: date, and `all_` before each column's name."""
+    added = [F.sum(name).alias(f"all_{name}") for name in _of_all(features)]
+    return summed.groupBy("date").agg(F.count("*").alias("all_listeners"), *added)
+
+
+def _of_all(features: Sequence[Feature]) -> list[str]:
+    return sorted({column(*one) for feature in features for one in feature.of_all})
 
 
 def sums(days: DataFrame, features: Sequence[Feature], *, dates: Sequence[date]) -> DataFrame:
@@ -125,11 +141,6 @@ def different(days: DataFrame, wanted: Sequence[tuple[str, int]], *, dates: Sequ
     running = Window.partitionBy("listener_id").orderBy("at").rangeBetween(Window.unboundedPreceding, Window.currentRow)
     counts = [F.sum(column(name, w)).over(running).alias(column(name, w)) for name, w in wanted]
     return marks.select("listener_id", "date", *counts).where("date IS NOT NULL")
-
-
-def formula(feature: Feature) -> str:
-    """Return a feature's SQL with its names replaced by what its window counts."""
-    return feature.sql.format_map({name: column(name, feature.days) for name in feature.measures})
 
 
 def forecasts(weather: DataFrame) -> DataFrame:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from jobs.aggregate import evaluated, longest, windows
+from jobs.aggregate import evaluated, longest, totals, windows
 from jobs.console import days as each_day
 from jobs.contracts.derived import EXAMPLES, REPLAYS, USER_FEATURES
 from jobs.contracts.events import AD_EVENTS, FEEDBACK
@@ -76,8 +76,10 @@ def known_before(examples: DataFrame, acts: Sequence[DataFrame], listeners: Data
     first, last = min(dates) - longest() * DAY, max(dates) - DAY
     days = user_days(*acts, dates=each_day(first, last)).withColumnRenamed("date", "day").withColumnRenamed("listener_id", "who")
     asked = examples.select("date", "listener_id", F.date_sub("date", 1).alias("evening")).distinct()
-    near = f"listener_id = who AND day <= evening AND known_date <= evening AND datediff(evening, day) < {longest()}"
-    there = asked.join(days, F.expr(near), "inner").withColumn("age", F.expr("datediff(evening, day)"))
+    near = f"day <= evening AND known_date <= evening AND datediff(evening, day) < {longest()}"
+    age = F.expr("datediff(evening, day)").alias("age")
+    there = asked.join(days, F.expr(f"listener_id = who AND {near}"), "inner").select("*", age)
+    of_all = asked.select("date", "evening").distinct().join(days, F.expr(near), "inner").select("*", age)
     names = {d.name for d in DISTINCTS}
     sums = [
         F.expr(f"sum({name}) FILTER (WHERE age < {w}) AS {column(name, w)}")
@@ -88,8 +90,9 @@ def known_before(examples: DataFrame, acts: Sequence[DataFrame], listeners: Data
         each = there.select("date", "listener_id", "age", F.explode(d.column).alias("item"))
         found = [F.expr(f"count(DISTINCT CASE WHEN age < {w} THEN item END) AS {column(d.name, w)}") for w in WINDOWS]
         summed = summed.join(each.groupBy("date", "listener_id").agg(*found), ["date", "listener_id"], "left")
+    everybody = of_all.groupBy("date", F.col("who").alias("listener_id")).agg(*sums)
     agreed = listeners.where("ads_allowed").selectExpr("date_add(date, 1) AS date", "listener_id", "true AS agreed")
-    made = evaluated(summed, USER).where(PLAYED).join(agreed, ["date", "listener_id"], "left")
+    made = evaluated(summed, USER, totals(everybody, USER)).where(PLAYED).join(agreed, ["date", "listener_id"], "left")
     return made.selectExpr(
         "date", "listener_id", *(f"CASE WHEN agreed THEN {f.name} END AS {f.name}" if f.name in ADS else f.name for f in USER)
     )

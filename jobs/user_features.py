@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobs.aggregate import evaluated, longest, windows
+from jobs.aggregate import evaluated, longest, totals, windows
 from jobs.contracts.derived import USER_DAYS, USER_FEATURES, USER_STATE
 from jobs.features import USER
 from jobs.rolling import begun, rolled, summed
@@ -40,7 +40,8 @@ def roll(state: DataFrame, days: DataFrame, *, day: date, late: Sequence[str]) -
 
 def shown(state: DataFrame) -> DataFrame:
     """Evaluate every listener feature on a state."""
-    return evaluated(summed(state), USER).where(PLAYED)
+    counted = summed(state)
+    return evaluated(counted, USER, totals(counted, USER)).where(PLAYED)
 
 
 ROLLING = Rolling(USER_STATE, begin, roll, shown)

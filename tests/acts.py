@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import cmath
+import math
 import random
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,6 +18,8 @@ from jobs.contracts.derived import USER_DAYS
 from jobs.contracts.events import AD_EVENTS, FEEDBACK
 from jobs.contracts.silver import LISTENS, SESSIONS
 from jobs.features import USER
+from jobs.features.feature import TERM, WINDOWS
+from jobs.features.taste import SLUGS
 from jobs.user_days import user_days
 
 if TYPE_CHECKING:
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
+    from jobs.features.feature import Feature
     from validation.contract import Table
 
 Row = dict[str, Any]
@@ -72,6 +78,7 @@ def _draw(found: Drawn, rng: random.Random, listener: str, day: date) -> None:
         row |= {"completed": rng.choice((None, True, False)), "kind": rng.choice(("track", "track", "episode"))}
         row |= {"genre": rng.choice((None, "pop", "r&b", "schlager")), "source": rng.choice((None, "search", "radio", "album"))}
         row |= {"artist_id": f"artist {rng.randrange(6)}", "track_id": f"track {rng.randrange(25)}"}
+        row |= {"plan": rng.choice((None, "free", "paid"))}
         row |= {"local_hour": rng.randrange(24), "local_date": day, "device": rng.choice(("mobile", "car", "tv"))}
     elif of == "sessions":
         row |= {"started_ts": moment, "ended_ts": moment + rng.randrange(90) * MINUTE}
@@ -94,6 +101,10 @@ def _thousandths(name: str) -> Counts:
     return lambda row: round(row[name] * 1000) if _moods(row) else 0
 
 
+def _is(name: str, value: str) -> Counts:
+    return lambda row: row[name] == value
+
+
 def _hour(low: int, high: int) -> Counts:
     return lambda row: low <= row["local_hour"] <= high
 
@@ -109,8 +120,7 @@ ADDS: dict[str, dict[str, Counts]] = {
         "completes": lambda row: row["completed"] is True,
         "episodes": lambda row: row["kind"] == "episode",
         "known_genre": lambda row: row["genre"] is not None,
-        "genre_pop": lambda row: row["genre"] == "pop",
-        "genre_rnb": lambda row: row["genre"] == "r&b",
+        **{f"genre_{slug}": _is("genre", genre) for genre, slug in SLUGS.items()},
         "described": _moods,
         **{f"sum_{name}": _thousandths(name) for name in ("energy", "valence", "danceability", "acousticness")},
         "sourced": lambda row: row["source"] is not None,
@@ -121,8 +131,9 @@ ADDS: dict[str, dict[str, Counts]] = {
         "in_evening": _hour(16, 19),
         "in_late": _hour(20, 23),
         "on_weekend": lambda row: row["local_date"].isoweekday() >= 6,
-        "on_mobile": lambda row: row["device"] == "mobile",
-        "on_car": lambda row: row["device"] == "car",
+        **{f"on_{device}": _is("device", device) for device in ("mobile", "desktop", "speaker", "car")},
+        "planned": lambda row: row["plan"] is not None,
+        "paid": _is("plan", "paid"),
     },
     "sessions": {
         "sessions": lambda _: 1,
@@ -130,6 +141,7 @@ ADDS: dict[str, dict[str, Counts]] = {
     },
     "feedback": {
         "likes": lambda row: row["action"] in ("like", "save", "playlist_add"),
+        "playlist_adds": _is("action", "playlist_add"),
         "dislikes": lambda row: row["action"] in ("dislike", "unlike", "unsave"),
         "shares": lambda row: row["action"] == "share",
     },
@@ -145,39 +157,115 @@ ADDS: dict[str, dict[str, Counts]] = {
 ITEMS = {"artists": "artist_id", "tracks": "track_id"}
 
 
-def try_divide(above: float, below: float) -> float | None:
-    return above / below if below else None
+def try_divide(above: float | None, below: float) -> float | None:
+    return above / below if below and above is not None else None
+
+
+def coalesce(value: float | None, other: float) -> float:
+    return other if value is None else value
+
+
+SQL = {"try_divide": try_divide, "coalesce": coalesce, "ln": math.log, "least": min}
 
 
 def expected(drawn: Drawn, asked: Iterable[date]) -> dict[tuple[date, str], dict[str, float | None]]:
     """Evaluate features act by act; listeners without a play in 90 days have none."""
     found = {}
+    listeners = sorted({row["listener_id"] for rows in drawn.values() for row in rows})
     for day in asked:
-        for listener in sorted({row["listener_id"] for rows in drawn.values() for row in rows}):
-            sums = {key: n for days in (1, 7, 28, 90) for key, n in added(drawn, listener, day, days).items()}
-            if sums["plays", 90]:
-                found[day, listener] = {f.name: evaluated(f.sql, f.days, sums) for f in USER if set(f.measures) <= {n for n, _ in sums}}
+        known = {(listener, days): _known(drawn, listener, day, days) for listener in listeners for days in WINDOWS}
+        sums = {listener: {key: n for days in WINDOWS for key, n in added(known[listener, days], days).items()} for listener in listeners}
+        of_all = {key: sum(mine[key] for mine in sums.values()) for key in sums[listeners[0]]}
+        for listener in listeners:
+            if sums[listener]["plays", 90]:
+                found[day, listener] = {f.name: evaluated(f, sums[listener], of_all) for f in USER if f.name not in BY_ROWS} | {
+                    name: of(known[listener, days]["listens"], [row for one in listeners for row in known[one, days]["listens"]])
+                    for name, (of, days) in BY_ROWS.items()
+                }
     return found
 
 
-def added(drawn: Drawn, listener: str, day: date, days: int) -> dict[tuple[str, int], int]:
-    """Add up a listener's acts dated on or before the date, known before its end and younger than the window."""
-    sums = {("active_days", days): 0}
-    for of, measures in ADDS.items():
-        mine = [row for row in drawn[of] if row["listener_id"] == listener and 0 <= (day - row["date"]).days < days]
-        known = [row for row in mine if row["known_ts"].date() <= day]
-        sums |= {(name, days): sum(int(adds(row)) for row in known) for name, adds in measures.items()}
-        if of == "listens":
-            sums["active_days", days] = len({row["date"] for row in known})
-            sums |= {(name, days): len({row[item] for row in known}) for name, item in ITEMS.items()}
-    return sums
+def _known(drawn: Drawn, listener: str, day: date, days: int) -> Drawn:
+    """Return a listener's acts dated on or before the date, known before its end and younger than the window."""
+    mine = {
+        of: [row for row in rows if row["listener_id"] == listener and 0 <= (day - row["date"]).days < days] for of, rows in drawn.items()
+    }
+    return {of: [row for row in rows if row["known_ts"].date() <= day] for of, rows in mine.items()}
 
 
-def evaluated(sql: str, days: int, sums: dict[tuple[str, int], int]) -> float | None:
-    """Evaluate a feature's expression with Python's own arithmetic; division by a literal of a null is null."""
-    formula = re.sub(r"(\d)D\b", r"\1", re.sub(r"{(\w+)}", lambda name: str(sums[name[1], days]), sql))
-    ratio = re.fullmatch(r"(.*)try_divide\((\d+), (\d+)\)(.*)", formula)
-    if ratio:
-        share = try_divide(int(ratio[2]), int(ratio[3]))
-        return None if share is None else eval(f"{ratio[1]}{share!r}{ratio[4]}")  # noqa: S307
-    return eval(formula)  # type: ignore[no-any-return]  # noqa: S307
+def added(known: Drawn, days: int) -> dict[tuple[str, int], int]:
+    """Add up what measures count of acts."""
+    sums = {(name, days): sum(int(adds(row)) for row in known[of]) for of, measures in ADDS.items() for name, adds in measures.items()}
+    sums["active_days", days] = len({row["date"] for row in known["listens"]})
+    return sums | {(name, days): len({row[item] for row in known["listens"]}) for name, item in ITEMS.items()}
+
+
+def evaluated(feature: Feature, sums: dict[tuple[str, int], int], of_all: dict[tuple[str, int], int]) -> float | None:
+    """Evaluate a feature's expression with Python's own arithmetic; what is made of a null is null."""
+
+    def value(term: re.Match[str]) -> str:
+        return str((of_all if term["all"] else sums)[term["name"], int(term["days"] or feature.days)])
+
+    try:
+        return eval(re.sub(r"(\d)D\b", r"\1", TERM.sub(value, feature.sql)), dict(SQL))  # type: ignore[no-any-return]  # noqa: S307
+    except TypeError:
+        return None
+
+
+# ---- features that are more than sums, from the rows themselves: of a listener's plays, and everybody's ---------------
+
+
+def turned(plays: list[Row]) -> complex:
+    return sum((cmath.exp(2j * math.pi * (row["local_hour"] + 0.5) / 24) for row in plays), 0j)
+
+
+def mean_hour(plays: list[Row], _: list[Row]) -> float | None:
+    return cmath.phase(turned(plays)) % (2 * math.pi) * 12 / math.pi if abs(turned(plays)) > 0.001 else None
+
+
+def hour_focus(plays: list[Row], _: list[Row]) -> float | None:
+    return try_divide(abs(turned(plays)), len(plays))
+
+
+def hour_entropy(plays: list[Row], _: list[Row]) -> float | None:
+    """Return Miller and Madow's estimate: that of the shares, and half a nat a bin in use but one, a play."""
+    bins = Counter((row["local_hour"], row["local_date"].isoweekday() >= 6) for row in plays)
+    shares = [n / len(plays) for n in bins.values()]
+    return -sum(p * math.log2(p) for p in shares) + (len(bins) - 1) / (2 * len(plays) * math.log(2)) if plays else None
+
+
+def _mean_direction(plays: list[Row]) -> list[float] | None:
+    moods = [[row[name] - 0.5 for name in ("energy", "valence", "danceability", "acousticness")] for row in plays if _moods(row)]
+    directions = [[value / math.hypot(*one) if any(one) else 0.0 for value in one] for one in moods]
+    return [sum(values) / len(directions) for values in zip(*directions, strict=True)] if directions else None
+
+
+def gs_score(plays: list[Row], _: list[Row]) -> float | None:
+    mean = _mean_direction(plays)
+    return None if mean is None else math.hypot(*mean)
+
+
+def gs_by_chance(plays: list[Row], everybody: list[Row]) -> float | None:
+    mean, n = _mean_direction(everybody), sum(map(_moods, plays))
+    return math.sqrt(math.hypot(*mean) ** 2 + (1 - math.hypot(*mean) ** 2) / n) if mean and n else None
+
+
+def mainstream(plays: list[Row], everybody: list[Row]) -> float | None:
+    def shares(rows: list[Row]) -> dict[str, float]:
+        known = [row["genre"] if row["genre"] in SLUGS else "other" for row in rows if row["genre"] is not None]
+        return {genre: n / len(known) for genre, n in Counter(known).items()}
+
+    mine, theirs = shares(plays), shares(everybody)
+    middle = {genre: (mine.get(genre, 0) + theirs[genre]) / 2 for genre in theirs}
+    apart = sum(p * math.log2(p / middle[genre]) for one in (mine, theirs) for genre, p in one.items())
+    return 1 - apart / 2 if mine else None
+
+
+BY_ROWS: dict[str, tuple[Callable[[list[Row], list[Row]], float | None], int]] = {
+    "mean_hour_28d": (mean_hour, 28),
+    "hour_focus_28d": (hour_focus, 28),
+    "hour_entropy_28d": (hour_entropy, 28),
+    "gs_score_90d": (gs_score, 90),
+    "gs_by_chance_90d": (gs_by_chance, 90),
+    "mainstream_90d": (mainstream, 90),
+}

@@ -13,12 +13,13 @@ from batches import batch
 from pyspark.errors import AnalysisException
 from small_lake import one
 
-from jobs.aggregate import daily, formula, items, windows
+from jobs.aggregate import daily, items, windows
 from jobs.contracts.derived import USER_DAYS, USER_FEATURES
 from jobs.contracts.events import AD_EVENTS, FEEDBACK
 from jobs.contracts.silver import LISTENS, SESSIONS
 from jobs.features import DISTINCTS, MEASURES, USER
-from jobs.features.feature import WINDOWS, Distinct, Feature, windowed
+from jobs.features.feature import TERM, WINDOWS, Distinct, Feature, windowed
+from jobs.features.rhythm import PACKED
 from validation.contract import IDENTIFIER, ContractError, Purpose
 
 if TYPE_CHECKING:
@@ -97,7 +98,10 @@ def test_a_feature_is_made_of_measures_that_exist_over_a_window_that_it_names(fe
     assert set(feature.measures) <= set(BY_NAME) | LISTED
     assert feature.days in WINDOWS
     assert feature.name.endswith(f"_{feature.days}d")
-    assert set(re.findall(r"\b\w+__\d+\b", formula(feature))) == {f"{name}__{feature.days}" for name in feature.measures}
+    assert not {name for name, _ in feature.of_all} & LISTED, "different items of everybody are no sum"
+    of_all = {f"all_{name}__{days}" for name, days in feature.of_all}
+    used = set(re.findall(r"\b\w+__\d+\b", feature.formula))
+    assert of_all <= used <= of_all | {f"{name}__{days}" for name, days in feature.counts}
 
 
 @every_feature
@@ -107,13 +111,13 @@ def test_a_feature_says_what_it_means_and_what_it_may_be_used_for(feature: Featu
     assert feature.purpose is (Purpose.ADS if about_ads else Purpose.CONTENT)
 
 
-@every_feature
+@pytest.mark.parametrize("feature", [f for f in USER if not set(f.measures) & {name for name, *_ in PACKED}], ids=attrgetter("name"))
 def test_twice_the_listening_doubles_totals_and_leaves_rates(feature: Feature, spark: SparkSession) -> None:
     def value(times: int) -> float:
-        numbers = {name: times * 10**9 * n for n, name in enumerate(feature.measures, 1)}
-        return float(spark.sql(f"SELECT {feature.sql.format(**numbers)}").first()[0])
+        numbers = {term: times * 10**9 * n for n, term in enumerate(dict.fromkeys(map(str, TERM.findall(feature.sql))), 1)}
+        return float(spark.sql(f"SELECT {TERM.sub(lambda term: str(numbers[str(term.groups(default=''))]), feature.sql)}").first()[0])
 
-    assert value(2) / value(1) == pytest.approx(2 if feature.total else 1, rel=1e-6)
+    assert value(2) == pytest.approx(value(1) * (2 if feature.total else 1), rel=1e-6, abs=1e-6)
 
 
 def test_names_and_meanings_are_unique() -> None:

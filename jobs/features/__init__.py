@@ -7,11 +7,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobs.features import listening, response, rhythm, taste
+from jobs.features import listening, momentum, music, response, rhythm, subscription, taste
 
 if TYPE_CHECKING:
     from jobs.features.feature import Distinct, Feature, Measure
 
-MEASURES: tuple[Measure, ...] = (*listening.MEASURES, *taste.MEASURES, *rhythm.MEASURES, *response.MEASURES)
+MEASURES: tuple[Measure, ...] = (
+    *(*listening.MEASURES, *taste.MEASURES, *rhythm.MEASURES, *response.MEASURES),
+    *subscription.MEASURES,
+)
 DISTINCTS: tuple[Distinct, ...] = taste.DISTINCTS
-USER: tuple[Feature, ...] = (*listening.LISTENING, *taste.TASTE, *rhythm.RHYTHM, *response.RESPONSE)
+FAMILIES: dict[str, tuple[Feature, ...]] = {
+    "listening": listening.LISTENING,
+    "taste": taste.TASTE,
+    "music": music.MUSIC,
+    "rhythm": rhythm.RHYTHM,
+    "momentum": momentum.MOMENTUM,
+    "response": response.RESPONSE,
+    "subscription": subscription.SUBSCRIPTION,
+}
+USER: tuple[Feature, ...] = tuple(feature for family in FAMILIES.values() for feature in family)
