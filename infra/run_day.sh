@@ -21,6 +21,7 @@ spark-submit jobs/user_days.py $dates --lake "$lake"
 spark-submit jobs/user_features.py $dates --lake "$lake"
 spark-submit jobs/context_features.py $dates --lake "$lake"
 spark-submit jobs/user_segments.py $dates --lake "$lake"
+spark-submit jobs/segment_overlaps.py $dates --lake "$lake"
 spark-submit jobs/examples.py $dates --lake "$lake"
 # a challenger; a person makes it champion with `overtone model approve`
 python -m ray_tune response --as-of "$date" --trials 4 --lake "$lake"

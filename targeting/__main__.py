@@ -16,6 +16,7 @@ from targeting.command import (
     day,
     demo,
     doctor,
+    features,
     freshness,
     history,
     ingest,
@@ -40,6 +41,7 @@ COMMANDS = {
     "status": status,
     "tables": tables,
     "table": history,
+    "features": features,
     "audience": audience,
     "model": model,
     "quarantine": quarantine,
@@ -50,7 +52,7 @@ COMMANDS = {
     "doctor": doctor,
 }
 # What only looks leaves no log: commands, and actions of others.
-LOOKS, LOOKING = (status, tables, freshness, log, doctor), ("list", "show", "history")
+LOOKS, LOOKING = (status, tables, features, freshness, log, doctor), ("list", "show", "history")
 
 EPILOG = (
     "overtone COMMAND --help shows an example of each. "

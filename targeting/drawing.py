@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 SIZE = 320.0  # side of a square chart's plotting area, in SVG units
 TICKS = 4
+WEEK = 7
 TINY = 0.001  # the smallest scale there is, and how far a step may miss a round number
 STRONG = 1.5  # standard deviations that get the full colour
 FULL = 0.6  # opacity of the full colour: text stays readable on it, on light and on dark ground
@@ -23,6 +24,28 @@ class Bar:
     label: str
     value: float
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A small line of values in order, scaled from 0 to the largest; `change` is the last against the one seven before, in parts."""
+
+    values: tuple[float, ...]
+    width: float = 120.0
+    height: float = 22.0
+
+    @property
+    def line(self) -> str:
+        """The line as points of an SVG polyline."""
+        step = self.width / max(1, len(self.values) - 1)
+        top = max((*self.values, TINY))
+        return " ".join(f"{n * step:.1f},{self.height - (self.height - 2) * value / top - 1:.1f}" for n, value in enumerate(self.values))
+
+    @property
+    def change(self) -> float | None:
+        """How much larger the last value is than the one seven before; null where there is none."""
+        before = self.values[-1 - WEEK] if len(self.values) > WEEK else 0
+        return self.values[-1] / before - 1 if before else None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from jobs.contracts.operations import FILES, QUARANTINE, VERDICTS
 from jobs.contracts.silver import SILVER_LISTENERS
 from targeting.drawing import Bar, Curve, heat
 from targeting.flow import Layer, flow
+from targeting.segment_overlaps import Overlaps, overlaps
 from targeting.wording import Trait, asks, counted, meaning, share, short, traits
 from validation.gates.release import GRAIN
 
@@ -48,6 +49,7 @@ class PageData:
     consent: tuple[Bar, ...]
     segments: tuple[Bar, ...]
     small_segments: tuple[str, ...]
+    overlaps: Overlaps
     audiences: tuple[Mapping[str, Any], ...]
     clusters: tuple[Mapping[str, Any], ...]
     traits: tuple[tuple[str, bool], ...]
@@ -83,6 +85,7 @@ def collect(lake: ArrowLake, day: date, summary: Mapping[str, Any] | None) -> Pa
         consent=_consent(lake, day, stated, ASSUMED if assumed else STATED),
         segments=tuple(bar for bar in segments if bar.value >= GRAIN),
         small_segments=tuple(bar.label for bar in segments if bar.value < GRAIN),
+        overlaps=overlaps(lake, day),
         audiences=_audiences(lake, day),
         clusters=found,
         traits=_traits(found),

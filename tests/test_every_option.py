@@ -135,6 +135,12 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
     ),
     (overtone, "status", [], COMMON),
     (overtone, "tables", [], COMMON | {"name": TABLES, "--lake": []}),  # it lists what is declared, whatever lake there is
+    (
+        overtone,
+        "features",
+        [],
+        COMMON | {"--family": [("tast", "invalid choice: 'tast' (choose from"), ("", "invalid choice: ''")], "--date": DATES},
+    ),
     (overtone, "audience build", DAY, COMMON | {"--campaigns": CAMPAIGNS, "--date": DATES}),
     (overtone, "audience export", DAY, COMMON | {"--exports": FOLDERS, "--date": DATES}),
     (overtone, "audience list", [], COMMON | {"--date": DATES}),

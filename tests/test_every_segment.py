@@ -37,6 +37,13 @@ BORDERS: Mapping[str, tuple[dict[str, float], dict[str, float]]] = {
     "light_listeners": ({"hours_28d": 4.99}, {"hours_28d": 5.0}),
     "new_or_returning": ({"plays_28d": 3, "plays_90d": 3}, {"plays_28d": 3, "plays_90d": 4}),
     "lapsing": ({"plays_7d": 0, "plays_28d": 10}, {"plays_7d": 1, "plays_28d": 10}),
+    "cooling": ({"plays_7d": 1, "play_momentum_28d": -0.7}, {"plays_7d": 0, "play_momentum_28d": -0.7}),
+    "recently_upgraded": ({"paid_change_90d": 0.5}, {"paid_change_90d": 0.49}),
+    "specialists": (
+        {"active_days_28d": 4, "gs_score_90d": 0.75, "gs_by_chance_90d": 0.5},
+        {"active_days_28d": 4, "gs_score_90d": 0.5, "gs_by_chance_90d": 0.5},
+    ),
+    "niche_listeners": ({"active_days_28d": 4, "mainstream_90d": 0.6}, {"active_days_28d": 4, "mainstream_90d": 0.61}),
     "night_owls": (
         {"active_days_28d": 4, "night_share_28d": 0.25, "late_share_28d": 0.25},
         {"active_days_28d": 4, "night_share_28d": 0.25, "late_share_28d": 0.24},
@@ -73,7 +80,9 @@ def test_it_has_a_name_and_says_what_it_means(segment: Segment) -> None:
 
 
 def drawn(rng: random.Random, name: str) -> float:
-    if name in RATES or name.startswith("mean_"):
+    if "_change_" in name or "_momentum_" in name:
+        return rng.uniform(-2, 2)
+    if name in RATES or name.startswith(("mean_", "gs_", "mainstream_", "hour_focus_")):
         return rng.random()
     return rng.randint(0, 20) if DTYPES[name] == "bigint" else rng.uniform(0, 40)
 

@@ -8,6 +8,7 @@ from jobs.features.feature import column, counted
 from jobs.features.rhythm import DAYPARTS
 from jobs.segments import SEGMENTS
 from validation.contract import Column, Expectation, Purpose, Rule, Table
+from validation.gates.release import GRAIN
 
 BY_NAME = {measure.name: measure for measure in MEASURES}
 
@@ -129,6 +130,26 @@ USER_SEGMENTS = Table(
     may_be_empty=True,
 )
 
+SEGMENT_OVERLAPS = Table(
+    "segments.segment_overlaps",
+    f"one pair of segments with {GRAIN} consenting listeners or more in both; of a segment with itself, its size",
+    ("date", "segment", "other"),
+    (
+        Column("date", "date", "membership by features of this date", required=True),
+        Column("segment", "string", "name of the segment, the first of the two", required=True),
+        Column("other", "string", "name of the other", required=True),
+        Column("listeners", "bigint", "listeners in both", required=True),
+    ),
+    Purpose.ADS,
+    retention_days=400,
+    fresh_hours=6,
+    rules=(
+        Rule("a_pair_once", "segment <= other", "a pair stands in the order of names"),
+        Rule("nobody_alone", f"listeners >= {GRAIN}", "fewer listeners are told to nobody"),
+    ),
+    may_be_empty=True,
+)
+
 EXAMPLE_CONTEXT = (
     Column("category", "string", "advertiser's category", required=True),
     Column("slot", "string", "position in the break"),
@@ -191,4 +212,4 @@ REPLAYS = Table(
     may_be_empty=True,
 )
 
-DERIVED = (USER_DAYS, USER_STATE, USER_FEATURES, CONTEXT_FEATURES, USER_SEGMENTS, EXAMPLES, REPLAYS)
+DERIVED = (USER_DAYS, USER_STATE, USER_FEATURES, CONTEXT_FEATURES, USER_SEGMENTS, SEGMENT_OVERLAPS, EXAMPLES, REPLAYS)

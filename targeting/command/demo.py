@@ -197,6 +197,7 @@ def _approve(day: Day) -> Done:
 def _page(lake: SparkLake, day: Day) -> tuple[PageData, Path]:
     from jobs.catalogue import TABLES
     from jobs.contracts.operations import VERDICTS
+    from targeting import feature_catalogue
     from targeting.page import collect, render
     from validation import pages
 
@@ -205,6 +206,7 @@ def _page(lake: SparkLake, day: Day) -> tuple[PageData, Path]:
     target = folder / "index.html"
     data = collect(lake.arrow, day.last, _summary(lake))
     target.write_text(render(data), encoding="utf-8")
+    (folder / "features.html").write_text(feature_catalogue.page(lake.arrow, day.last), encoding="utf-8")
     pages.render(tuple(TABLES.values()), lake.arrow.read(VERDICTS).to_pylist(), folder / "checks")
     return data, target
 

@@ -121,7 +121,18 @@ def _done(outcome: runner.Outcome) -> Done:
     return Done(outcome.sentence, outcome.state == runner.PUBLISHED, outcome.rows)
 
 
-JOBS = ("listeners", "tracks", "listens", "sessions", "user_days", "user_features", "context_features", "user_segments", "examples")
+JOBS = (
+    "listeners",
+    "tracks",
+    "listens",
+    "sessions",
+    "user_days",
+    "user_features",
+    "context_features",
+    "user_segments",
+    "segment_overlaps",
+    "examples",
+)
 
 STAGES: tuple[Stage, ...] = (
     job("listeners", "silver.listeners", 6),
@@ -132,6 +143,7 @@ STAGES: tuple[Stage, ...] = (
     job("user_features", "features.user_features", 35),
     job("context_features", "features.context_features", 10),
     job("user_segments", "segments.user_segments", 8),
+    job("segment_overlaps", "segments.segment_overlaps", 5),
     job("examples", "examples.response", 12),
     step("train", "models.trainings", 40, 'python -m ray_tune response --as-of "$date" --trials 4 --lake "$lake"', train),
     step("scores", "targeting.scores", 6, 'overtone day --date "$date" --only scores --lake "$lake"', scores),
