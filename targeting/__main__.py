@@ -52,7 +52,7 @@ COMMANDS = {
     "doctor": doctor,
 }
 # What only looks leaves no log: commands, and actions of others.
-LOOKS, LOOKING = (status, tables, features, freshness, log, doctor), ("list", "show", "history")
+LOOKS, LOOKING = (status, tables, freshness, log, doctor), ("list", "show", "history")
 
 EPILOG = (
     "overtone COMMAND --help shows an example of each. "

@@ -137,9 +137,25 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
     (overtone, "tables", [], COMMON | {"name": TABLES, "--lake": []}),  # it lists what is declared, whatever lake there is
     (
         overtone,
-        "features",
+        "features list",
         [],
         COMMON | {"--family": [("tast", "invalid choice: 'tast' (choose from"), ("", "invalid choice: ''")], "--date": DATES},
+    ),
+    (
+        overtone,
+        "features join",
+        ["ROWS.csv", "--out", "FOLDER/new"],
+        COMMON
+        | {
+            "ROWS": [
+                *((path, told) for path, told in PATHS),
+                ("nowhere.csv", "there is no file 'nowhere.csv'"),
+                ("FILE", "FILE is no Parquet file, and does not end in .csv"),
+            ],
+            "--out": [("FOLDER", "is there already; give a new folder"), ("FILE/x", "FILE' is a file; give a folder")],
+            "--columns": [("plays_28", "unknown feature 'plays_28'; did you mean 'plays_28d'?"), ("", "unknown feature ''")],
+            "--within": COUNTS,
+        },
     ),
     (overtone, "audience build", DAY, COMMON | {"--campaigns": CAMPAIGNS, "--date": DATES}),
     (overtone, "audience export", DAY, COMMON | {"--exports": FOLDERS, "--date": DATES}),
@@ -252,6 +268,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "infra" / name).write_text((ROOT / "infra" / name).read_text())
     (tmp_path / "FOLDER").mkdir()
     (tmp_path / "FILE").write_text("none of it")
+    (tmp_path / "ROWS.csv").write_text("listener_id,event_ts\n")
     (tmp_path / "LOOP").symlink_to("LOOP")
     return tmp_path
 

@@ -74,14 +74,14 @@ def test_the_page_names_each_feature_and_marks_what_drifts(lake: ArrowLake) -> N
 
 
 def test_the_command_lists_a_family(lake: ArrowLake, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["features", "--family", "listening", "--lake", str(lake.address.path)])
+    main(["features", "list", "--family", "listening", "--lake", str(lake.address.path)])
     said = capsys.readouterr().out
     assert "share of plays skipped" in said
     assert "share_pop" not in said
-    main(["features", "--json", "--lake", str(lake.address.path)])
+    main(["features", "list", "--json", "--lake", str(lake.address.path)])
     assert [one["name"] for one in json.loads(capsys.readouterr().out)] == [feature.name for feature in USER]
     with pytest.raises(SystemExit) as end:
-        main(["features", "--date", "2026-11-01", "--lake", str(lake.address.path)])
+        main(["features", "list", "--date", "2026-11-01", "--lake", str(lake.address.path)])
     assert end.value.code == 2
     assert "no listener features of 2026-11-01 are published; there are some of 2026-10-30 to 2026-11-09" in capsys.readouterr().err
 

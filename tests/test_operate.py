@@ -322,13 +322,15 @@ def test_every_command_helps_with_an_example_that_it_accepts(path: tuple[str, ..
 
 
 def test_the_commands_are_those_that_are_promised() -> None:
-    wanted = {"demo", "ingest", "day", "tables", "status", "freshness", "features", "leaks", "log", "doctor", "maintain"}
+    wanted = {"demo", "ingest", "day", "tables", "status", "freshness", "leaks", "log", "doctor", "maintain"}
     wanted |= {"table history", "table restore"}
     wanted |= {f"audience {one}" for one in ("list", "show", "build", "export")} | {
         "model list",
         "model approve",
         "quarantine list",
         "quarantine release",
+        "features list",
+        "features join",
     }
     assert {" ".join(path) for path in LEAVES} == wanted
     assert set(COMMANDS) == {path[0] for path in LEAVES}
