@@ -5,10 +5,17 @@ from __future__ import annotations
 import audit
 import day
 import features
+import pointintime
 import publish
 from results import main
 
-PROGRAMS = {"publish": publish.measure, "audit": audit.measure, "day": day.measure, "features": features.measure}
+PROGRAMS = {
+    "publish": publish.measure,
+    "audit": audit.measure,
+    "day": day.measure,
+    "features": features.measure,
+    "pointintime": pointintime.measure,
+}
 
 if __name__ == "__main__":
     main(PROGRAMS, "benchmarks.json")
