@@ -40,7 +40,8 @@ DEFAULTS: dict[str, Any] = {
 }
 # Values that types and lists of allowed values do not tell.
 GIVEN: dict[str, dict[str, Any]] = {
-    "examples.response": {"features_date": DAY - timedelta(days=1), "features_known": DAY - timedelta(days=1)}
+    "examples.response": {"features_date": DAY - timedelta(days=1), "features_known": DAY - timedelta(days=1)},
+    "features.context_features": {"listeners": 10},
 }
 WRONG: dict[str, tuple[Any, ...]] = {
     "string": ("nonsense",),
