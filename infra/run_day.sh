@@ -20,6 +20,8 @@ spark-submit jobs/sessions.py $dates --lake "$lake"
 spark-submit jobs/user_days.py $dates --lake "$lake"
 spark-submit jobs/user_features.py $dates --lake "$lake"
 spark-submit jobs/context_features.py $dates --lake "$lake"
+spark-submit jobs/session_moments.py $dates --lake "$lake"
+spark-submit jobs/moment_features.py $dates --lake "$lake"
 spark-submit jobs/user_segments.py $dates --lake "$lake"
 spark-submit jobs/examples.py $dates --lake "$lake"
 # a challenger; a person makes it champion with `overtone model approve`

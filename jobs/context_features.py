@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from jobs.aggregate import each_date, forecasts
 from jobs.assign import daypart
-from jobs.contracts.derived import CONTEXT_FEATURES
+from jobs.contracts.context import CONTEXT_FEATURES
 from jobs.contracts.events import WEATHER
 from jobs.contracts.silver import LISTENS
 from jobs.day_types import CALENDAR, COUNTRY, typed

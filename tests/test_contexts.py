@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from datetime import UTC, date, datetime, time
+from itertools import pairwise
 from statistics import fmean, pvariance
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from acts import DAY, FIRST, HOUR, MINUTE, Row, frame
 from small_lake import who
 
 from jobs.context_features import context_features
-from jobs.contracts.derived import CONTEXT_FEATURES
+from jobs.contracts.context import CONTEXT_FEATURES
 from jobs.contracts.events import PLAYS, WEATHER
 from jobs.contracts.silver import LISTENS, SILVER_LISTENERS, SILVER_TRACKS
 from jobs.day_types import exceptions, typed
@@ -169,7 +170,7 @@ def test_cells_and_their_shrunk_means_equal_a_count_by_hand(plays: list[Row], fo
 
 
 def test_every_level_tells_all_apart_that_its_parent_does() -> None:
-    assert all(set(parent.by) < set(level.by) for level, parent in zip(LEVELS[:-1], LEVELS[1:], strict=True))
+    assert all(set(parent.by) < set(level.by) for level, parent in pairwise(LEVELS))
     assert not LEVELS[-1].by
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from acts import DAY, FIRST, HOUR, MINUTE, Row, acts, counted, expected, frame
@@ -13,7 +12,7 @@ from small_lake import who
 
 from jobs.contracts.derived import EXAMPLES, USER_FEATURES
 from jobs.contracts.events import AD_EVENTS, WEATHER
-from jobs.contracts.silver import LISTENS, SILVER_LISTENERS
+from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.examples import JOB as EXAMPLES_JOB
 from jobs.examples import examples
 from jobs.features import USER

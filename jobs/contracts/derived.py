@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from jobs.contracts.events import DATE, DEVICES, EVENT_TS, KNOWN_TS, LISTENER, one_of
+from jobs.contracts.events import DATE, EVENT_TS, KNOWN_TS, LISTENER
 from jobs.features import DISTINCTS, MEASURES, USER
-from jobs.features.context import DAY_TYPES, LEVELS, WEATHER_KINDS
 from jobs.features.feature import column, counted
-from jobs.features.rhythm import DAYPARTS
 from jobs.segments import SEGMENTS
 from validation.contract import Column, Expectation, Purpose, Rule, Table
-from validation.gates.release import GRAIN
 
 BY_NAME = {measure.name: measure for measure in MEASURES}
 
@@ -83,41 +80,6 @@ USER_FEATURES = Table(
         Rule("shares_in_unit", " AND ".join(f"({n} IS NULL OR {n} BETWEEN 0 AND 1)" for n in RATES), "shares and rates lie in 0..1"),
     ),
     expectations=(Expectation("null_share", "plays_90d", low=0, high=0),),
-)
-
-ANY = "any"  # what stands where a coarser cell does not tell apart
-
-CONTEXT_FEATURES = Table(
-    "features.context_features",
-    "one context cell (hour x day type x device x place x weather as forecast, or coarser) over the last 28 days; it names no listener",
-    ("date", "level", "daypart", "local_hour", "day_type", "device", "place", "weather"),
-    (
-        Column("date", "date", "last day of the window (UTC)", required=True),
-        Column("level", "string", f"how fine the cell is: one of {', '.join(one.name for one in LEVELS)}", required=True),
-        Column("daypart", "string", f"one of {', '.join(DAYPARTS)}; or any", required=True),
-        Column("local_hour", "int", "hour on the listener's clock, 0 to 23; null: any"),
-        Column("day_type", "string", f"one of {', '.join(DAY_TYPES)}; or any", required=True),
-        Column("device", "string", f"one of {', '.join(DEVICES)}; or any", required=True),
-        Column("place", "string", "region or country, ISO 3166; unknown, or any", required=True),
-        Column("weather", "string", f"one of {', '.join(WEATHER_KINDS)}; or any", required=True),
-        Column("plays", "bigint", "plays in the cell, in tens", required=True),
-        Column("listeners", "bigint", "different listeners in the cell, in tens; 90 stands for more as well", required=True),
-        Column("play_share", "double", "share of all plays of the window", required=True),
-        Column("skip_rate", "double", "share of plays skipped, shrunk towards the next coarser cell's"),
-        Column("mean_energy", "double", "mean energy of tracks played, shrunk likewise"),
-        Column("mean_valence", "double", "mean valence of tracks played, shrunk likewise"),
-    ),
-    Purpose.SERVICE,
-    retention_days=200,
-    fresh_hours=6,
-    rules=(
-        Rule("daypart_known", one_of("daypart", (*DAYPARTS, ANY)), "a daypart of the list, or any"),
-        Rule("weather_known", one_of("weather", (*WEATHER_KINDS, ANY)), "a kind of weather of the list, or any"),
-        Rule("enough_listeners", f"listeners >= {GRAIN}", "no cell describes fewer than ten listeners"),
-        Rule("share_in_unit", "play_share BETWEEN 0 AND 1", "a share lies in 0..1"),
-    ),
-    expectations=(Expectation("values", "level", allowed=tuple(one.name for one in LEVELS)),),
-    may_be_empty=True,
 )
 
 USER_SEGMENTS = Table(
@@ -198,4 +160,4 @@ REPLAYS = Table(
     may_be_empty=True,
 )
 
-DERIVED = (USER_DAYS, USER_STATE, USER_FEATURES, CONTEXT_FEATURES, USER_SEGMENTS, EXAMPLES, REPLAYS)
+DERIVED = (USER_DAYS, USER_STATE, USER_FEATURES, USER_SEGMENTS, EXAMPLES, REPLAYS)

@@ -121,7 +121,10 @@ def _done(outcome: runner.Outcome) -> Done:
     return Done(outcome.sentence, outcome.state == runner.PUBLISHED, outcome.rows)
 
 
-JOBS = ("listeners", "tracks", "listens", "sessions", "user_days", "user_features", "context_features", "user_segments", "examples")
+JOBS = (
+    *("listeners", "tracks", "listens", "sessions", "user_days", "user_features"),
+    *("context_features", "session_moments", "moment_features", "user_segments", "examples"),
+)
 
 STAGES: tuple[Stage, ...] = (
     job("listeners", "silver.listeners", 6),
@@ -131,6 +134,8 @@ STAGES: tuple[Stage, ...] = (
     job("user_days", "features.user_days", 20),
     job("user_features", "features.user_features", 35),
     job("context_features", "features.context_features", 10),
+    job("session_moments", "features.session_moments", 10),
+    job("moment_features", "features.moment_features", 4),
     job("user_segments", "segments.user_segments", 8),
     job("examples", "examples.response", 12),
     step("train", "models.trainings", 40, 'python -m ray_tune response --as-of "$date" --trials 4 --lake "$lake"', train),

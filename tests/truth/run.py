@@ -6,6 +6,7 @@ from functools import partial
 
 import intake
 import listeners
+import moments
 import response
 from results import main
 from worlds import Size
@@ -18,6 +19,7 @@ PROGRAMS = {
     "features": listeners.features,
     "defects": intake.defects,
     "sessions": intake.sessions,
+    "moments": moments.moments,
 }
 
 if __name__ == "__main__":
