@@ -103,7 +103,7 @@ EXAMPLE_CONTEXT = (
     Column("slot", "string", "position in the break"),
     Column("device", "string", "device the ad was played on", required=True),
     Column("daypart", "string", "daypart on the listener's clock", required=True),
-    Column("day_type", "string", "weekday or weekend on the listener's clock", required=True),
+    Column("day_type", "string", "weekday, weekend or holiday on the listener's clock, where the listener lives", required=True),
     Column("weather", "string", "weather as forecast before the impression", required=True),
 )
 

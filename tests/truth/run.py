@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import contexts
 import intake
 import listeners
 import moments
@@ -20,6 +21,7 @@ PROGRAMS = {
     "defects": intake.defects,
     "sessions": intake.sessions,
     "moments": moments.moments,
+    "effects": contexts.effects,
 }
 
 if __name__ == "__main__":
