@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import date
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Strings = NDArray[np.str_]
 
-LISTENERS, DAYS = 3_000, 28
 SCREENS = ("desktop", "tv", "tablet", "web")  # devices without an effect of their own, that the others are compared with
 SPREAD = np.hypot(0.7, 0.8)  # of the world's energy, in the units of its effects
 CIRCUMSTANCES = ("daypart", "day_type", "device", "weather")
@@ -46,17 +46,22 @@ class Estimate:
 
 
 class Heard:
-    """Plays of a lake with their circumstances, as arrays."""
+    """Plays with their circumstances, an array each; `none` where something is not known."""
 
-    def __init__(self, lake: SparkLake, size: Size) -> None:
+    def __init__(self, listener: Ints, of: dict[str, Strings]) -> None:
+        self.listener, self.of = listener, of
+        part, day = of["daypart"], of["day_type"]
+        at_work = (day == "weekday") & np.isin(part, ("morning", "evening"))
+        self.clock = np.where(np.isin(part, ("late", "night")), "late", np.where(at_work, "commute", "day"))
+
+    @classmethod
+    def in_lake(cls, lake: SparkLake, size: Size) -> Heard:
+        """Read the plays of a lake."""
         plays = lake.read(LISTENS).withColumn("hour", F.date_trunc("hour", "event_ts")).withColumn("daypart", F.expr(daypart("local_hour")))
         placed = typed(plays, size.dates[0], size.last).join(forecasts(lake.read(WEATHER)), ["place", "hour"], "left")
         columns = ("listener_id", *CIRCUMSTANCES, "genre", "skipped", "energy")
-        self.of = {name: _values(column) for name, column in zip(columns, placed.select(*columns).toArrow().columns, strict=True)}
-        self.listener = np.unique(self.of["listener_id"], return_inverse=True)[1]
-        part, day = self.of["daypart"], self.of["day_type"]
-        at_work = (day == "weekday") & np.isin(part, ("morning", "evening"))
-        self.clock = np.where(np.isin(part, ("late", "night")), "late", np.where(at_work, "commute", "day"))
+        of = {name: _values(column) for name, column in zip(columns, placed.select(*columns).toArrow().columns, strict=True)}
+        return cls(np.unique(of["listener_id"], return_inverse=True)[1], of)
 
     def compared(self, circumstance: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_], tuple[Strings, ...]]:
         """Return which plays are under a circumstance, which are compared with them, and what else has to be equal."""
@@ -78,24 +83,23 @@ class Heard:
 
 def effects(size: Size) -> list[Row]:
     """Estimate every planted effect of circumstances, and see whether those of size nought are found too."""
-    found, invented, sizes = {}, {}, {}
-    size = replace(size, listeners=min(LISTENERS, size.listeners), days=DAYS)
+    found, invented, ratios = {}, {}, []
     for seed in size.seeds:
-        lake = lake_of(size, seed, stop="sessions")
+        lake = lake_of(size, seed)
         planted = lake.arrow.read(truth.CONTEXT_EFFECTS).to_pylist()
-        heard = Heard(lake, size)
-        estimates = {(one["circumstance"], one["outcome"]): estimate(heard, lake, one["circumstance"], one["outcome"]) for one in planted}
-        real = [one for one in planted if not one["null_by_design"]]
-        signs = {key: one.found(len(planted)) for key, one in estimates.items()}
-        found[seed] = Measured.exactly(sum(signs[one["circumstance"], one["outcome"]] == np.sign(one["size"]) for one in real))
-        invented[seed] = Measured.exactly(sum(signs[one["circumstance"], one["outcome"]] != 0 for one in planted if one["null_by_design"]))
-        sizes[seed] = _ratio([(estimates[one["circumstance"], one["outcome"]], one["size"]) for one in real])
-    command, many = "make truth NAME=effects", f"of {len(real)} planted effects of circumstances"
-    how = "within listeners, all other circumstances equal; 95 % intervals for all of them together"
+        heard = Heard.in_lake(lake, size)
+        estimates = [estimate(heard, lake, one["circumstance"], one["outcome"]) for one in planted]
+        signs = [one.found(len(planted)) for one in estimates]
+        real = [n for n, one in enumerate(planted) if not one["null_by_design"]]
+        found[seed] = Measured.exactly(sum(signs[n] == np.sign(planted[n]["size"]) for n in real))
+        invented[seed] = Measured.exactly(sum(sign != 0 for sign, one in zip(signs, planted, strict=True) if one["null_by_design"]))
+        ratios += [estimates[n].size / planted[n]["size"] for n in real]
+    how = "within listeners, all other circumstances equal, by 95 % intervals for all of them together"
+    what = f"of {len(real)} planted effects of circumstances, those found with the right sign {how}; estimated over planted size: median"
+    command = "make truth NAME=effects"
     return [
-        row("effects_found", f"{many}, those found with the right sign ({how})", f">= {len(real)}", found, command),
-        row("effects_invented", f"effects of size nought by design that were found all the same ({how})", "== 0", invented, command),
-        row("effects_size", f"estimated size over the planted one, {many} weighted by their precision", ">= 0.7", sizes, command),
+        row("effects_found", f"{what} {np.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}", f">= {len(real)}", found, command),
+        row("effects_invented", f"effects of size nought by design that are found all the same {how}", "== 0", invented, command),
     ]
 
 
@@ -150,18 +154,13 @@ def _of_sums(above: Floats, below: Floats, *, ratio: bool) -> Estimate:
 
 
 def _rate(lake: SparkLake) -> Estimate:
-    """Return the log ratio of sessions a day at weekends and on other days; four weeks hold eight and twenty of them."""
+    """Return the log ratio of sessions a day at weekends and on other days, over whole weeks."""
+    days = lake.arrow.files(SESSIONS)
+    off = sum(date.fromisoformat(day).isoweekday() > 5 for day in days)
     weekend = F.count_if(F.expr("dayofweek(local_date) IN (1, 7)")).alias("here")
     counts = lake.read(SESSIONS).groupBy("listener_id").agg(weekend, F.count("*").alias("all")).toArrow()
     here, whole = counts["here"].to_numpy(), counts["all"].to_numpy()
-    return _of_sums(here * 20.0, (whole - here) * 8.0, ratio=True)
-
-
-def _ratio(pairs: list[tuple[Estimate, float]]) -> Measured:
-    weights = np.array([(size / one.error) ** 2 for one, size in pairs])
-    ratios = np.array([one.size / size for one, size in pairs])
-    middle, half = float(weights @ ratios / weights.sum()), 1.96 / float(np.sqrt(weights.sum()))
-    return Measured(middle, middle - half, middle + half)
+    return _of_sums(here * (len(days) - off), (whole - here) * off, ratio=True)
 
 
 def _values(column: object) -> Strings:

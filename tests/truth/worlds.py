@@ -52,8 +52,8 @@ class Size:
 
 
 @cache
-def lake_of(size: Size, seed: int, *, signal: bool = True, stop: str = "") -> SparkLake:
-    """Return the lake of a world that went through every stage, or up to one (without signal: up to training); none is made twice."""
+def lake_of(size: Size, seed: int, *, signal: bool = True) -> SparkLake:
+    """Return the lake of a world that went through every stage (without signal: up to training); what is there is not made again."""
     code = hashlib.sha256("".join(code_of(name) for name in CODE).encode()).hexdigest()[:8]
     name = f"{'signal' if signal else 'nothing'}-{size.listeners}x{size.days}-{seed}-"
     for old in size.folder.glob(f"{name}*"):
@@ -62,5 +62,5 @@ def lake_of(size: Size, seed: int, *, signal: bool = True, stop: str = "") -> Sp
     lake = SparkLake(Address.parse(str(size.folder / f"{name}{code}" / "lake")))
     sys.stderr.write(f"world {name}{code}\n")
     setting = demo.world_setting(lake.address, size.world(seed, signal=signal))
-    demo.play(lake, replace(setting, campaigns=size.campaigns), stop=stop if signal else "train")
+    demo.play(lake, replace(setting, campaigns=size.campaigns), stop="" if signal else "train")
     return lake

@@ -42,7 +42,7 @@ def heard(compiling: SparkSession, real_data: Path, tmp_path_factory: pytest.Tem
 def test_every_session_has_a_moment_though_little_is_known_of_it(heard: SparkLake) -> None:
     sessions, moments = (heard.arrow.read(table).to_pylist() for table in (SESSIONS, SESSION_MOMENTS))
     assert {row["session_id"] for row in moments} == {row["session_id"] for row in sessions}
-    assert len(moments) > 1_000
+    assert len(moments) > 500
     assert {row["weather"] for row in moments} == {"unknown"}
     assert {row["mean_energy"] for row in moments} == {None}
     assert "unknown" in {row["device"] for row in moments}
