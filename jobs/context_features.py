@@ -145,6 +145,19 @@ def _row(level: Level) -> str:
     return f"named_struct({fields})"
 
 
+def answered(contexts: DataFrame, cells: DataFrame) -> DataFrame:
+    """Give each context (a date and what the finest level tells apart) the finest published cell that it lies in; `level` says which."""
+    place = {"region": "place AS region", "country": f"{COUNTRY.format('place')} AS country"}
+    told = [name for name in CONTEXT_FEATURES.names if name not in ("date", *CONTEXT_FEATURES.key[2:])]
+    found = contexts
+    for level in LEVELS:
+        by = [place.get(name, name) for name in level.by]
+        mine = cells.where(F.col("level") == level.name).selectExpr("date", *by, f"struct({', '.join(told)}) AS {level.name}_cell")
+        found = found.join(F.broadcast(mine), ["date", *level.by], "left")
+    first = F.coalesce(*(f"{level.name}_cell" for level in LEVELS))
+    return found.select(*contexts.columns, first.alias("cell")).select(*contexts.columns, "cell.*")
+
+
 JOB = Job((Read(LISTENS, back=DAYS - 1), Read(WEATHER, back=DAYS - 1)), CONTEXT_FEATURES, context_features, args=CALENDAR)
 
 if __name__ == "__main__":

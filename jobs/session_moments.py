@@ -58,7 +58,11 @@ def inferred(
         " + ".join((f"states[{k}]", *(f"coalesce(try_element_at(bins, CAST({v.name}_bin + {n} AS INT))[{k}], 0D)" for v, n in known)))
         for k, known in ((k, list(zip(variables, first, strict=False))) for k in range(len(moments)))
     ]
-    scored = binned.join(F.broadcast(models), "date", "inner").selectExpr(*OWN, f"array({', '.join(likely)}) AS likely")
+    scored = (
+        binned.where(F.col("date").isin(*dates))
+        .join(F.broadcast(models), "date", "inner")
+        .selectExpr(*OWN, f"array({', '.join(likely)}) AS likely")
+    )
     names = ", ".join(f"'{moment.name}'" for moment in moments)
     return scored.selectExpr(
         *OWN,

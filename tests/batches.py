@@ -41,7 +41,7 @@ DEFAULTS: dict[str, Any] = {
 # Values that types and lists of allowed values do not tell.
 GIVEN: dict[str, dict[str, Any]] = {
     "examples.response": {"features_date": DAY - timedelta(days=1), "features_known": DAY - timedelta(days=1)},
-    "features.context_features": {"listeners": 10},
+    **{name: {"listeners": 10} for name in ("features.context_features", "features.moment_features")},
 }
 WRONG: dict[str, tuple[Any, ...]] = {
     "string": ("nonsense",),

@@ -14,7 +14,7 @@ import pytest
 from acts import DAY, FIRST, HOUR, MINUTE, Row, frame
 from small_lake import who
 
-from jobs.context_features import context_features
+from jobs.context_features import answered, context_features
 from jobs.contracts.context import CONTEXT_FEATURES
 from jobs.contracts.events import PLAYS, WEATHER
 from jobs.contracts.silver import LISTENS, SILVER_LISTENERS, SILVER_TRACKS
@@ -172,6 +172,21 @@ def test_cells_and_their_shrunk_means_equal_a_count_by_hand(plays: list[Row], fo
 def test_every_level_tells_all_apart_that_its_parent_does() -> None:
     assert all(set(parent.by) < set(level.by) for level, parent in pairwise(LEVELS))
     assert not LEVELS[-1].by
+
+
+def test_a_context_is_answered_by_the_finest_cell_there_is(spark: SparkSession, plays: list[Row], found: list[Row]) -> None:
+    published = {tuple(row[name] for name in CELL): row for row in found if row["date"] == LAST}
+    asked = {cell_of(row, "region", kind): row for row in plays for kind in ("rain", "unknown", "dry_hot")}
+    rows = [(LAST, *cell[1:5], cell[5].split("-")[0], *cell[5:]) for cell in asked]
+    names = "date DATE, daypart STRING, local_hour INT, day_type STRING, device STRING, country STRING, region STRING, weather STRING"
+    told = answered(spark.createDataFrame(rows, names), frame(spark, CONTEXT_FEATURES, [*published.values()])).collect()
+    assert len(told) == len(asked)
+    for row in told:
+        key = ("region", *(row[name] for name in ("daypart", "local_hour", "day_type", "device", "region", "weather")))
+        chain = (cell_of(asked[key], level.name, row["weather"]) for level in LEVELS)
+        cell = next(cell for cell in chain if cell in published)
+        assert [row[name] for name in ("level", "plays", *MEANS)] == [published[cell][name] for name in ("level", "plays", *MEANS)]
+    assert {row["level"] for row in told} >= {"country", "weather", "device"}
 
 
 def test_rows_do_not_depend_on_partitions_nor_on_the_other_dates_asked(

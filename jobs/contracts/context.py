@@ -95,8 +95,8 @@ MOMENT_FEATURES = Table(
     retention_days=200,
     fresh_hours=6,
     rules=(
-        Rule("listeners_enough", f"listeners >= {GRAIN}", "no moment describes fewer than ten listeners"),
-        Rule("shares_in_0_1", "share BETWEEN 0 AND 1 AND weekend_share BETWEEN 0 AND 1", "shares lie in 0..1"),
+        Rule("enough_listeners", f"listeners >= {GRAIN}", "no moment describes fewer than ten listeners"),
+        Rule("shares_in_unit", "share BETWEEN 0 AND 1 AND weekend_share BETWEEN 0 AND 1", "shares lie in 0..1"),
     ),
     may_be_empty=True,
 )

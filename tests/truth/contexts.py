@@ -147,6 +147,8 @@ def _stratified(value: Floats, here: NDArray[np.bool_], stratum: Ints, listener:
 
 
 def _of_sums(above: Floats, below: Floats, *, ratio: bool) -> Estimate:
+    if not (above.sum() and below.sum()):
+        return Estimate(0.0, np.inf)  # nothing to compare
     middle = above.sum() / below.sum()
     if ratio:
         return Estimate(float(np.log(middle)), float(np.sqrt(((above / above.sum() - below / below.sum()) ** 2).sum())))
