@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-    from numpy.typing import NDArray
     from pyspark.sql import DataFrame
 
     from jobs.moments.moment import Moment, Variable
@@ -48,21 +47,16 @@ def inferred(
     sessions: DataFrame, weather: DataFrame, moments: Sequence[Moment], variables: Sequence[Variable], *, dates: tuple[date, ...]
 ) -> DataFrame:
     """Learn a mixture of these moments over these variables for each date, and give each session its most probable moment."""
-    placed = typed(sessions, dates[0] - timedelta(days=DAYS - 1), dates[-1]).withColumn("hour", F.date_trunc("hour", "started_ts"))
-    told = placed.join(F.broadcast(forecasts(weather)), ["place", "hour"], "left")
-    binned = told.selectExpr(*(f"{sql} AS {name}" for name, sql in OWN.items()), *(f"{v.bin} AS {v.name}_bin" for v in variables))
-    rows = [(day, one.states.tolist(), one.bins.tolist()) for day, one in learnt(binned, moments, variables, dates)]
+    sample = binned(sampled(sessions), weather, variables, ("known_date", "weight", "hash"), dates)
+    rows = [(day, one.states.tolist(), one.bins.tolist()) for day, one in learnt(sample, moments, variables, dates)]
     models = sessions.sparkSession.createDataFrame(rows, "date DATE, states ARRAY<DOUBLE>, bins ARRAY<ARRAY<DOUBLE>>")
+    asked = binned(sessions.where(F.col("date").isin(*dates)), weather, variables, (), dates)
     first = np.cumsum([1, *(v.size for v in variables)]).tolist()
     likely = [
         " + ".join((f"states[{k}]", *(f"coalesce(try_element_at(bins, CAST({v.name}_bin + {n} AS INT))[{k}], 0D)" for v, n in known)))
         for k, known in ((k, list(zip(variables, first, strict=False))) for k in range(len(moments)))
     ]
-    scored = (
-        binned.where(F.col("date").isin(*dates))
-        .join(F.broadcast(models), "date", "inner")
-        .selectExpr(*OWN, f"array({', '.join(likely)}) AS likely")
-    )
+    scored = asked.join(F.broadcast(models), "date", "inner").selectExpr(*OWN, f"array({', '.join(likely)}) AS likely")
     names = ", ".join(f"'{moment.name}'" for moment in moments)
     return scored.selectExpr(
         *OWN,
@@ -71,22 +65,41 @@ def inferred(
     )
 
 
+def sampled(sessions: DataFrame) -> DataFrame:
+    """Return a few sessions of each date and date of becoming known, each with how many it stands for."""
+    rows = F.struct(*sessions.columns)
+    known, order = F.to_date("known_ts").alias("known_date"), F.xxhash64("session_id")
+    several = sessions.groupBy(F.col("date").alias("day"), known).agg(
+        F.min_by(rows, order, LEARNT).alias("sample"), F.count("*").alias("n")
+    )
+    return several.selectExpr("known_date", "n / size(sample) AS weight", "inline(sample)").select("*", order.alias("hash"))
+
+
+def binned(
+    sessions: DataFrame, weather: DataFrame, variables: Sequence[Variable], more: tuple[str, ...], dates: tuple[date, ...]
+) -> DataFrame:
+    """Put each session's variables into bins, null where one is not known, beside its context and the columns `more`."""
+    placed = typed(sessions, dates[0] - timedelta(days=DAYS - 1), dates[-1]).withColumn("hour", F.date_trunc("hour", "started_ts"))
+    told = placed.join(F.broadcast(forecasts(weather)), ["place", "hour"], "left")
+    return told.selectExpr(*more, *(f"{sql} AS {name}" for name, sql in OWN.items()), *(f"{v.bin} AS {v.name}_bin" for v in variables))
+
+
 def learnt(
-    binned: DataFrame, moments: Sequence[Moment], variables: Sequence[Variable], dates: tuple[date, ...]
+    sample: DataFrame, moments: Sequence[Moment], variables: Sequence[Variable], dates: tuple[date, ...]
 ) -> Iterator[tuple[date, Mixture]]:
     """Yield each date's model; the driver sees bins of sessions, not whose they are."""
     names = [f"{variable.name}_bin" for variable in variables]
-    bins = F.array(*(F.coalesce(name, F.lit(-1)).cast("bigint") for name in names))
-    several = binned.groupBy("date", F.to_date("known_ts").alias("known_date")).agg(
-        F.min_by(bins, F.xxhash64("session_id"), LEARNT).alias("sample"), F.count("*").alias("size")
+    rows = sample.select(
+        "date", "known_date", "hash", "weight", *(F.coalesce(name, F.lit(-1)).cast("bigint").alias(name) for name in names)
     )
-    groups = sorted(several.collect(), key=lambda row: (row["date"], row["known_date"]))
+    # In an order of its own: sums of fractions depend on it.
+    found = sorted(rows.collect(), key=lambda row: row[:3])
+    bins = np.array([row[4:] for row in found], dtype=np.int64).reshape(-1, len(names))
+    weights = np.array([row["weight"] for row in found], dtype=np.float64)
     for day in dates:
-        mine = [row for row in groups if row["date"] <= day < row["date"] + timedelta(days=DAYS) and row["known_date"] <= day]
-        samples = [np.array(row["sample"], dtype=np.int64).reshape(-1, len(names)) for row in mine]
-        weights: list[NDArray[np.float64]] = [np.full(len(one), row["size"] / len(one)) for row, one in zip(mine, samples, strict=True)]
-        empty = np.empty((0, len(names)), dtype=np.int64)
-        yield day, fit(np.concatenate([empty, *samples]), np.concatenate([np.empty(0), *weights]), variables, moments)
+        near = [row["date"] <= day < row["date"] + timedelta(days=DAYS) and row["known_date"] <= day for row in found]
+        mine = np.array(near, dtype=bool)
+        yield day, fit(bins[mine], weights[mine], variables, moments)
 
 
 JOB = Job((Read(SESSIONS, back=DAYS - 1), Read(WEATHER, back=DAYS - 1)), SESSION_MOMENTS, session_moments, rewrites=(-1, 0), args=CALENDAR)
