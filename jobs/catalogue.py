@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from jobs.contracts.context import CONTEXT
 from jobs.contracts.delivery import DELIVERY
 from jobs.contracts.derived import DERIVED
 from jobs.contracts.events import EVENTS
@@ -13,7 +14,7 @@ from jobs.contracts.silver import SILVER
 from validation.contract import Table, did_you_mean
 from validation.verdict import WrongUse
 
-TABLES: dict[str, Table] = {table.name: table for table in (*EVENTS, *SILVER, *DERIVED, *DELIVERY, *OPERATIONS)}
+TABLES: dict[str, Table] = {table.name: table for table in (*EVENTS, *SILVER, *CONTEXT, *DERIVED, *DELIVERY, *OPERATIONS)}
 
 
 def table(name: str) -> Table:

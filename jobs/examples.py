@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from jobs.aggregate import forecasts
-from jobs.assign import DAY_TYPE, daypart
+from jobs.assign import daypart
 from jobs.contracts.derived import EXAMPLES, USER_FEATURES
 from jobs.contracts.events import AD_EVENTS, WEATHER
 from jobs.contracts.silver import SILVER_LISTENERS
+from jobs.day_types import CALENDAR, typed
 from jobs.features import USER
 from jobs.run import Job, Read, main
 
@@ -39,7 +40,7 @@ def examples(ads: DataFrame, features: DataFrame, listeners: DataFrame, weather:
         "local", F.expr("from_utc_timestamp(event_ts, coalesce(time_zone, 'UTC'))")
     )
     timed = local.withColumn("local_date", F.to_date("local")).withColumn("hour", F.date_trunc("hour", "event_ts"))
-    placed = timed.join(F.broadcast(forecasts(weather)), ["place", "hour"], "left")
+    placed = typed(timed, dates[0], dates[-1]).join(F.broadcast(forecasts(weather)), ["place", "hour"], "left")
     before = features.select(evening, "listener_id", F.col("known_date").alias("features_known"), *(feature.name for feature in USER))
     return placed.join(before, ["date", "listener_id"], "left").select(
         "date",
@@ -49,7 +50,7 @@ def examples(ads: DataFrame, features: DataFrame, listeners: DataFrame, weather:
         F.expr(f"greatest(known_ts, event_ts + {SETTLED})").alias("known_ts"),
         *("campaign", "category", "slot", "device"),
         F.expr(daypart("hour(local)")).alias("daypart"),
-        F.expr(DAY_TYPE).alias("day_type"),
+        "day_type",
         F.expr("coalesce(weather, 'unknown')").alias("weather"),
         F.coalesce("click", F.lit(False)).alias("click"),  # noqa: FBT003
         F.coalesce("completion", F.lit(False)).alias("completion"),  # noqa: FBT003
@@ -72,7 +73,7 @@ def labels(shown: DataFrame, ads: DataFrame) -> DataFrame:
 
 
 READS = (Read(AD_EVENTS, ahead=1), Read(USER_FEATURES, back=1), Read(SILVER_LISTENERS, back=1), Read(WEATHER))
-JOB = Job(READS, EXAMPLES, examples, rewrites=(-3,))
+JOB = Job(READS, EXAMPLES, examples, rewrites=(-3,), args=CALENDAR)
 
 if __name__ == "__main__":
     main(JOB)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from jobs.contracts.silver import LISTENS, SESSIONS
+from jobs.contracts.silver import CHARACTER, LISTENS, SESSIONS
 from jobs.run import Job, Read, main
 
 if TYPE_CHECKING:
@@ -22,21 +22,26 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 GAP_MINUTES = 30
-USED = ("listener_id", "event_ts", "event_id", "known_ts", "ms_played", "track_ms", "skipped", "device", "local_date", "local_hour", "date")
+PLAYED = ("listener_id", "event_ts", "event_id", "known_ts", "ms_played", "track_ms", "skipped", "kind", *CHARACTER)
+BEGAN = ("date", "device", "place", "local_date", "local_hour")  # what a session has of its first play
 
 
 def sessions(listens: DataFrame, *, dates: tuple[date, ...], gap_minutes: int = GAP_MINUTES) -> DataFrame:
     """Cut each listener's plays where `gap_minutes` or more pass between the end of what was heard and the next start."""
-    heard = marked(listens.select(*USED), gap_minutes)
+    heard = marked(listens.select(*PLAYED, *BEGAN), gap_minutes)
     first = F.struct("event_ts", "event_id")
     grouped = heard.groupBy("listener_id", "number").agg(
         F.min(first).alias("first"),
-        F.min_by(F.struct("date", "device", "local_date", "local_hour"), first).alias("start"),
+        F.min_by(F.struct(*BEGAN), first).alias("start"),
         F.max("ended_ts").alias("ended_ts"),
         F.max("known_ts").alias("known_ts"),
         F.count("*").alias("plays"),
+        F.count("skipped").alias("judged"),
         F.count_if(F.col("skipped")).alias("skips"),
+        F.count_if(F.col("kind") == "episode").alias("episodes"),
         F.coalesce(F.sum("ms_played"), F.lit(0)).alias("ms_played"),
+        # In whole thousandths: a sum of fractions would depend on the order of plays.
+        *(F.expr(f"avg(CAST(round({name} * 1000) AS BIGINT)) / 1000D").alias(f"mean_{name}") for name in CHARACTER),
     )
     return grouped.where(F.col("start.date").isin(*dates)).select(
         F.col("start.date").alias("date"),
@@ -45,10 +50,9 @@ def sessions(listens: DataFrame, *, dates: tuple[date, ...], gap_minutes: int = 
         F.col("first.event_ts").alias("started_ts"),
         "ended_ts",
         "known_ts",
-        *(F.col(f"start.{name}").alias(name) for name in ("local_date", "local_hour", "device")),
-        "plays",
-        "skips",
-        "ms_played",
+        *(F.col(f"start.{name}").alias(name) for name in BEGAN if name != "date"),
+        *("plays", "judged", "skips", "episodes", "ms_played"),
+        *(f"mean_{name}" for name in CHARACTER),
     )
 
 

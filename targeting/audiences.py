@@ -13,6 +13,7 @@ from jobs.contracts.derived import USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.silver import AGREED, SILVER_LISTENERS
 from jobs.run import NOTHING, PUBLISHED, Job, Outcome, Read, run
 from targeting.campaigns import Campaign, load
+from targeting.habits import JOB as HABITS
 from validation.gates.release import GRAIN, release
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Size:
 def build(lake: SparkLake, day: date, file: Path) -> Outcome:
     """Build the audiences of a campaign file for a date, and book the campaigns."""
     campaigns = load(file)
-    done = [run(job, lake, [day]) for job in jobs(campaigns)]
+    done = [run(job, lake, [day]) for job in (*jobs(campaigns), HABITS)]
     changed = any(one.state == PUBLISHED for one in done)
     if not changed:
         return Outcome(AUDIENCES.name, NOTHING, (), sentence=f"{AUDIENCES.name}: nothing to do")

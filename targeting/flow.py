@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobs.catalogue import TABLES
+from jobs.contracts.context import CONTEXT_FEATURES, SESSION_MOMENTS
 from jobs.contracts.delivery import AUDIENCES, BOOKINGS, CLUSTERS, SCORES, TRAININGS
-from jobs.contracts.derived import CONTEXT_FEATURES, EXAMPLES, USER_FEATURES, USER_SEGMENTS
+from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.silver import LISTENS, SESSIONS, SILVER_LISTENERS, SILVER_TRACKS
 from targeting.wording import counted
 
@@ -33,6 +34,7 @@ LAYERS: tuple[tuple[str, tuple[tuple[str, Table, str], ...]], ...] = (
         (
             ("listener features", USER_FEATURES, "jobs/user_features"),
             ("context features", CONTEXT_FEATURES, "jobs/context_features"),
+            ("moments of sessions", SESSION_MOMENTS, "jobs/session_moments"),
             ("segments", USER_SEGMENTS, "jobs/user_segments"),
         ),
     ),

@@ -11,14 +11,15 @@ import jinja2
 import pyarrow.compute as pc
 
 from jobs.catalogue import TABLES
-from jobs.contracts.delivery import APPROVALS, AUDIENCES, BOOKINGS, CLUSTER_PROFILES
+from jobs.contracts.context import MOMENT_FEATURES
+from jobs.contracts.delivery import APPROVALS, AUDIENCE_MOMENTS, AUDIENCES, BOOKINGS, CLUSTER_PROFILES
 from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.operations import FILES, QUARANTINE, VERDICTS
 from jobs.contracts.silver import SILVER_LISTENERS
 from targeting.drawing import Bar, Curve, heat
 from targeting.flow import Layer, flow
 from targeting.segment_overlaps import Overlaps, overlaps
-from targeting.wording import Trait, asks, counted, meaning, share, short, traits
+from targeting.wording import Trait, asks, counted, habits, meaning, moment, share, short, traits
 from validation.gates.release import GRAIN
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class PageData:
     small_segments: tuple[str, ...]
     overlaps: Overlaps
     audiences: tuple[Mapping[str, Any], ...]
+    moments: tuple[Mapping[str, Any], ...]
     clusters: tuple[Mapping[str, Any], ...]
     traits: tuple[tuple[str, bool], ...]
     refused: tuple[Bar, ...]
@@ -87,6 +89,7 @@ def collect(lake: ArrowLake, day: date, summary: Mapping[str, Any] | None) -> Pa
         small_segments=tuple(bar.label for bar in segments if bar.value < GRAIN),
         overlaps=overlaps(lake, day),
         audiences=_audiences(lake, day),
+        moments=_moments(lake, day),
         clusters=found,
         traits=_traits(found),
         refused=_refused(lake),
@@ -138,18 +141,25 @@ def _segments(lake: ArrowLake, day: date) -> tuple[Bar, ...]:
 
 def _audiences(lake: ArrowLake, day: date) -> tuple[Mapping[str, Any], ...]:
     booked = {row["campaign"]: row for row in lake.read(BOOKINGS, [day]).to_pylist()}
+    told = lake.read(AUDIENCE_MOMENTS, [day]).to_pylist()
     rows = sorted(lake.read(AUDIENCES, [day]).to_pylist(), key=lambda row: (row["state"] != "built", -(row["listeners"] or 0)))
     largest = max([row["listeners"] or 0 for row in rows] + [row["minimum"] for row in rows] or [1])
     return tuple(
         {
             **row,
             "asks": asks(json.loads(row["definition"])),
+            "listens": habits([one for one in told if one["audience"] == row["audience"]]),
             "booking": booked.get(row["audience"]),
             "width": (row["listeners"] or 0) / largest,
             "mark": row["minimum"] / largest,
         }
         for row in rows
     )
+
+
+def _moments(lake: ArrowLake, day: date) -> tuple[Mapping[str, Any], ...]:
+    rows = sorted(lake.read(MOMENT_FEATURES, [day]).to_pylist(), key=lambda row: (-row["share"], row["moment"]))
+    return tuple({**row, "name": row["moment"].replace("_", " "), "words": moment(row["moment"])} for row in rows)
 
 
 def _clusters(lake: ArrowLake, day: date) -> tuple[Mapping[str, Any], ...]:

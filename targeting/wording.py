@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobs.contracts.derived import EXAMPLES, USER_FEATURES
+from jobs.moments import MOMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 MEANING = {column.name: column.meaning for table in (EXAMPLES, USER_FEATURES) for column in table.columns}
 WINDOW = re.compile(r", last (\d+ days|day)$")
@@ -22,6 +23,15 @@ SHORTER = (
     (re.compile(r"^mean "), ""),
 )
 LEAST = 0.01  # percent
+MOMENT = {moment.name: moment.meaning for moment in MOMENTS}
+PART = {
+    "night": "at night",
+    "late": "late in the evening",
+    **{name: f"in the {name}" for name in ("morning", "evening")},
+    "midday": "at midday",
+}
+OFTENER = 1.1  # times as often as everybody, from which a moment is worth a word
+TOLD = 3  # moments of an audience that are told
 SIGNS = {"more": "above", "less": "below"}
 
 
@@ -68,6 +78,21 @@ def asks(definition: Mapping[str, Any]) -> str:
     if definition["exclude"]:
         parts.append("not in " + " nor ".join(definition["exclude"]))
     return ", ".join(parts).replace("_", " ")
+
+
+def moment(name: str) -> str:
+    """Return what a moment is, in words; what stands for moments of too few listeners is a part of the day."""
+    return MOMENT.get(name, "other sessions" if name == "any" else f"other sessions, {PART.get(name, name)}")
+
+
+def habits(moments: Iterable[Mapping[str, Any]]) -> str:
+    """Say when an audience listens oftener than everybody: `share` of its sessions beside `everyone`'s, by moment."""
+    known = [(row["share"] / row["everyone"], row) for row in moments if row["everyone"]]
+    above = sorted((one for one in known if one[0] >= OFTENER), key=lambda one: (-one[0], one[1]["moment"]))
+    said = [f"{moment(row['moment'])} ({share(row['share'], 1)} of sessions, {times:.1f} times as often)" for times, row in above[:TOLD]]
+    if said:
+        return f"more than others: {'; '.join(said)}"
+    return "when everybody does" if known else "not known"
 
 
 def share(part: float, whole: float) -> str:

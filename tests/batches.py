@@ -42,6 +42,7 @@ DEFAULTS: dict[str, Any] = {
 GIVEN: dict[str, dict[str, Any]] = {
     "examples.response": {"features_date": DAY - timedelta(days=1), "features_known": DAY - timedelta(days=1)},
     "segments.segment_overlaps": {"listeners": 10},
+    **{name: {"listeners": 10} for name in ("features.context_features", "features.moment_features")},
 }
 WRONG: dict[str, tuple[Any, ...]] = {
     "string": ("nonsense",),

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from jobs.contracts.context import MOMENT_FEATURES
 from jobs.contracts.delivery import (
     APPROVALS,
+    AUDIENCE_MOMENTS,
     AUDIENCES,
     BOOKINGS,
     CLUSTER_PROFILES,
@@ -135,6 +137,10 @@ def filled(lake: ArrowLake, *, trained: bool = True) -> None:
     put(lake, SILVER_LISTENERS, [said(n, consent="granted" if n < 35 else "refused") for n in range(38)] + [said(99)], DAY)
     put(lake, USER_SEGMENTS, [one(USER_SEGMENTS, listener_id=who(n), segment="night_owls" if n % 4 else "active") for n in people], DAY)
     put(lake, CLUSTERS, [one(CLUSTERS, listener_id=who(n), cluster="c1" if n < 25 else "c2") for n in people], DAY)
+    often = {"commute": (0.4, 0.25), "sleep": (0.1, 0.25), "late": (0.5, 0.5)}
+    put(lake, MOMENT_FEATURES, [one(MOMENT_FEATURES, moment=m, share=all_, usual_daypart="late") for m, (_, all_) in often.items()], DAY)
+    mine = {m: {"share": own, "everyone": all_} for m, (own, all_) in often.items()}
+    put(lake, AUDIENCE_MOMENTS, [one(AUDIENCE_MOMENTS, audience="morning_coffee", moment=m, **row) for m, row in mine.items()], DAY)
     tell = {"c1": ("more: hours heard", 25, 1.234, 31.5), "c2": ("less: hours heard", 15, -2.056, 4.25)}
     put(
         lake,

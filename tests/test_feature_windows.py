@@ -1,21 +1,18 @@
-"""Windows, contexts and examples against plain Python over random acts that became known early, late or never in time."""
+"""Windows and examples against plain Python over random acts that became known early, late or never in time."""
 
 from __future__ import annotations
 
-import random
-from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from acts import BY_ROWS, DAY, FIRST, HOUR, MINUTE, Row, acts, counted, expected, frame, try_divide
+from acts import BY_ROWS, DAY, FIRST, HOUR, MINUTE, Row, acts, counted, expected, frame
 from small_lake import who
 
-from jobs.context_features import context_features
 from jobs.contracts.derived import EXAMPLES, USER_FEATURES
 from jobs.contracts.events import AD_EVENTS, WEATHER
-from jobs.contracts.silver import LISTENS, SILVER_LISTENERS
+from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.examples import JOB as EXAMPLES_JOB
 from jobs.examples import examples
 from jobs.features import USER
@@ -94,72 +91,6 @@ def test_a_date_counts_once_on_the_row_by_which_its_first_play_was_known(days: D
     marked = [(row["listener_id"], row["date"], row["known_date"]) for row in days.where("active_days = 1").collect()]
     assert sorted(marked) == sorted((*key, known) for key, known in first.items())
     assert days.where("active_days NOT IN (0, 1)").count() == 0
-
-
-# ---- contexts --------------------------------------------------------------------------------------------------------
-
-
-def part_of(hour: int) -> str:
-    return "night" if hour < 6 else "morning" if hour < 10 else "midday" if hour < 16 else "evening" if hour < 20 else "late"
-
-
-def kind_of(forecasts: list[Row], place: str | None, hour: datetime) -> str:
-    """Name the weather by the newest forecast issued before the hour."""
-    mine = [row for row in forecasts if (row["place"], row["event_ts"]) == (place, hour) and row["known_ts"] <= hour]
-    if not mine:
-        return "unknown"
-    newest = max(mine, key=lambda row: row["known_ts"])
-    degrees, rain = newest["temperature_c"], newest["rain_mm"]
-    if degrees is None or rain is None:
-        return "unknown"
-    return "rain" if rain >= 0.2 else "dry_cold" if degrees < 5 else "dry_hot" if degrees > 25 else "dry_mild"
-
-
-def weather(rng: random.Random, first: date, n: int) -> list[Row]:
-    """Draw forecasts of every third hour, each issued twice or, wrongly, after the hour."""
-    rows = []
-    for hours in range(0, 24 * n, 3):
-        hour = datetime.combine(first, time(), UTC) + hours * HOUR
-        for issued in (hour - 24 * HOUR, hour, hour + HOUR):
-            values = {"temperature_c": rng.choice((-5.0, 12.0, 30.0, None)), "rain_mm": rng.choice((0.0, 0.1, 0.2, 4.0, None))}
-            rows.append({"place": "DE-BY", "date": hour.date(), "event_ts": hour, "known_ts": issued, **values})
-    return rows
-
-
-def test_context_cells_equal_a_plain_count(spark: SparkSession) -> None:
-    rng = random.Random(4)
-    forecasts, plays = weather(rng, FIRST, 40), []
-    for n in range(500):
-        moment = datetime.combine(FIRST, time(), UTC) + rng.randrange(40 * 24 * 60) * MINUTE
-        local = moment + 2 * HOUR
-        row = {"event_id": who(n), "listener_id": who(rng.randrange(4)), "date": moment.date(), "event_ts": moment}
-        row |= {"known_ts": moment + rng.choice((0, 0, 1, 24, 300)) * HOUR, "place": rng.choice(("DE-BY", "DE-BY", "DE-BE", None))}
-        row |= {"local_date": local.date(), "local_hour": local.hour, "device": rng.choice(("car", "tv"))}
-        row |= {"skipped": rng.choice((None, True, False)), "energy": rng.choice((None, 0.2, 0.8)), "valence": rng.choice((None, 0.4))}
-        plays.append(row)
-    asked = tuple(FIRST + n * DAY for n in (0, 5, 27, 28, 39))
-    found = context_features(frame(spark, LISTENS, plays), frame(spark, WEATHER, forecasts), dates=asked).collect()
-    cells = {(row["date"], *(row[name] for name in ("daypart", "day_type", "device", "weather"))): row for row in found}
-    oracle: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
-    for day in asked:
-        for row in plays:
-            if row["date"] <= day < row["date"] + 28 * DAY and row["known_ts"].date() <= day:
-                kind = kind_of(forecasts, row["place"], row["event_ts"].replace(minute=0))
-                day_type = "weekend" if row["local_date"].isoweekday() >= 6 else "weekday"
-                oracle[day, part_of(row["local_hour"]), day_type, row["device"], kind].append(row)
-    assert set(cells) == set(oracle)
-    assert len(cells) == len(found)
-    assert {cell[-1] for cell in cells} == {"unknown", "rain", "dry_cold", "dry_hot", "dry_mild"}
-    for cell, mine in oracle.items():
-        whole = [row for other, rows in oracle.items() if other[0] == cell[0] for row in rows]
-        skips, judged = (([sum(r["skipped"] is True for r in rows), sum(r["skipped"] is not None for r in rows)]) for rows in (mine, whole))
-        moods = [row["energy"] for row in mine if None not in (row["energy"], row["valence"])]
-        row = cells[cell]
-        assert (row["plays"], row["listeners"]) == (len(mine), len({(r["listener_id"], r["date"]) for r in mine})), cell
-        assert row["play_share"] == pytest.approx(len(mine) / len(whole))
-        rate = try_divide(judged[0], judged[1])
-        assert row["skip_rate"] == (None if rate is None else pytest.approx((skips[0] + 50 * rate) / (skips[1] + 50)))
-        assert row["mean_energy"] == (pytest.approx(sum(moods) / len(moods)) if moods else None), cell
 
 
 # ---- examples --------------------------------------------------------------------------------------------------------

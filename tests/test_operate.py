@@ -180,7 +180,9 @@ def test_one_audience_with_its_definition(call: Callable[..., Answer]) -> None:
     told = asked(call, "audience", "show", "morning_coffee")
     assert told["definition"]["exclude"] == ["impatient"]
     assert (told["date"], told["model_version"], told["state"]) == ("2026-11-09", "3", "built")
+    assert [row["moment"] for row in told["moments"]] == ["late", "commute", "sleep"]
     _, out, _ = call("audience", "show", "morning_coffee")
+    assert "listens        more than others: on the way to work or home (40% of sessions, 1.6 times as often)" in out
     assert re.search(r"^listeners +30$", out, re.MULTILINE)
     assert re.search(r"^asks for +in active, among the 25% likeliest to click on food, not in impatient$", out, re.MULTILINE)
     assert re.search(r"^holdout +-$", call("audience", "show", "late_games")[1], re.MULTILINE)

@@ -27,7 +27,7 @@ from jobs.lake.commit import Note
 from jobs.lake.schema import arrow_schema
 from targeting.drawing import FULL, SIZE, STRONG, Curve, heat, nice
 from targeting.page import REASONS, collect, render
-from targeting.wording import Trait, asks, meaning, share, short, traits
+from targeting.wording import Trait, asks, habits, meaning, share, short, traits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,10 +170,26 @@ def test_the_flow_tells_the_rows_of_each_stage(text: str, lake: ArrowLake) -> No
     assert (found["tracks"], found["context features"]) == (0, 0)
 
 
+def test_moments_are_told_in_words_the_commonest_first(page: Seen) -> None:
+    told = {name: page.row(name) for name in ("lateother", "commute", "sleep")}
+    assert told["commute"] == ["commuteon the way to work or home", "25%", "late, x", "0", "0%"]
+    assert told["lateother"][:2] == ["lateother sessions, late in the evening", "50%"]
+    assert page.rows.index(told["lateother"]) < page.rows.index(told["commute"]) < page.rows.index(told["sleep"])
+
+
+def test_an_audience_is_told_apart_by_its_moments_or_not_at_all() -> None:
+    rows = [{"moment": name, "share": own, "everyone": all_} for name, own, all_ in (("focus", 0.3, 0.1), ("sleep", 0.1, 0.1))]
+    assert habits(rows) == "more than others: working or studying (30% of sessions, 3.0 times as often)"
+    assert habits(rows[1:]) == "when everybody does"
+    assert habits([{"moment": "party", "share": 0.2, "everyone": None}]) == habits([]) == "not known"
+
+
 def test_audiences_are_told_as_their_table_tells_them(page: Seen) -> None:
     built, small = page.row("morning coffee"), page.row("late games")
-    assert built[1] == "in active, among the 25% likeliest to click on food, not in impatient"
+    asked = "in active, among the 25% likeliest to click on food, not in impatient"
+    assert built[1] == f"{asked}listens more than others: on the way to work or home (40% of sessions, 1.6 times as often)"
     assert built[3:5] == ["30", "10"]
+    assert small[1] == "in active, in cluster c8", "when nobody knows who listens, nobody knows when"
     assert small[3:5] == ["-", "-"], "a size below the minimum is told to nobody"
     assert built[5].startswith("built booked")
     assert "scores of model version 3; consent basis: feed" in built[5]

@@ -338,6 +338,19 @@ def test_sessions_are_cut_as_by_hand_in_one_pass_or_date_by_date(spark: SparkSes
         assert len({row["session_id"] for row in mine}) == len(mine) == len(cut)
 
 
+def test_a_session_remembers_what_was_heard_where_it_is_known(spark: SparkSession) -> None:
+    known = (
+        {"energy": 0.2, "tempo": 100.0, "kind": "episode", "place": "DE"},
+        {"energy": 0.9, "skipped": False},
+        {"skipped": True, "place": "FR"},
+    )
+    plays = [{"event_id": str(n), "listener_id": who(1), "start": at(D[0], 9, n), "minutes": 1} for n in range(3)]
+    rows = [_listen(play) | {"kind": "track", "skipped": None} | more for play, more in zip(plays, known, strict=True)]
+    (found,) = sessions(frame(spark, LISTENS, rows), dates=(D[0],)).collect()
+    assert (found["place"], found["plays"], found["judged"], found["skips"], found["episodes"]) == ("DE", 3, 2, 1, 1)
+    assert [found[f"mean_{name}"] for name in ("energy", "valence", "acousticness", "tempo")] == [0.55, None, None, 100.0]
+
+
 def test_a_session_over_midnight_belongs_to_the_date_of_its_first_play_and_is_known_with_its_last(spark: SparkSession) -> None:
     evening = {"event_id": "b", "listener_id": who(1), "start": at(D[1], 23, 50), "minutes": 5, "device": "car", "skipped": True}
     after = {"event_id": "a", "listener_id": who(1), "start": at(D[2], 0, 10), "minutes": 3, "device": "tv", "skipped": None}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import contexts
 import intake
 import listeners
 import pytest
@@ -25,7 +26,7 @@ SMALL = Size(listeners=1_400, days=14, seeds=(5,), campaigns=FEW, tracks=600)
 def rows(compiling: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
     """Every row that the programs return for one small world, by id."""
     size = replace(SMALL, folder=tmp_path_factory.mktemp("truth"))
-    programs = (intake.defects, listeners.features, listeners.audiences, response.ranking, response.calibration)
+    programs = (intake.defects, listeners.features, listeners.audiences, response.ranking, response.calibration, contexts.effects)
     return {one.id: one for program in programs for one in program(size)}
 
 
@@ -40,6 +41,12 @@ def test_what_must_be_exact_is_exact_on_a_small_world(rows: dict[str, Row], name
 @pytest.mark.slow
 def test_audiences_of_the_small_world_have_members_to_be_exact_about(rows: dict[str, Row]) -> None:
     assert (rows["audience_members"].value or 0) > 0
+
+
+@pytest.mark.slow
+def test_most_effects_are_found_even_there_and_none_is_invented(rows: dict[str, Row]) -> None:
+    assert (rows["effects_found"].value or 0) >= 10
+    assert rows["effects_invented"].value == 0
 
 
 @pytest.mark.slow

@@ -134,6 +134,24 @@ MEMBERS = Table(
     may_be_empty=True,
 )
 
+AUDIENCE_MOMENTS = Table(
+    "targeting.audience_moments",
+    "one moment of the sessions of one audience's members, beside everybody's",
+    ("date", "audience", "moment"),
+    (
+        DAY,
+        Column("audience", "string", "name of the campaign it is for", required=True),
+        Column("moment", "string", "the moment", required=True),
+        Column("share", "double", "share of the members' sessions of the last 28 days", required=True),
+        Column("everyone", "double", "share of all listeners' sessions; null where too few had it to be told"),
+    ),
+    Purpose.ADS,
+    retention_days=400,
+    fresh_hours=8,
+    rules=(Rule("part_of_sessions", "share BETWEEN 0 AND 1", "a share lies in 0..1"),),
+    may_be_empty=True,
+)
+
 BOOKINGS = Table(
     "targeting.bookings",
     "one campaign booked on one audience",
@@ -157,4 +175,4 @@ BOOKINGS = Table(
     may_be_empty=True,
 )
 
-DELIVERY = (TRAININGS, APPROVALS, SCORES, CLUSTERS, CLUSTER_PROFILES, AUDIENCES, MEMBERS, BOOKINGS)
+DELIVERY = (TRAININGS, APPROVALS, SCORES, CLUSTERS, CLUSTER_PROFILES, AUDIENCES, MEMBERS, AUDIENCE_MOMENTS, BOOKINGS)

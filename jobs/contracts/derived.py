@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.contracts.events import DATE, DEVICES, EVENT_TS, KNOWN_TS, LISTENER, one_of
+from jobs.contracts.events import DATE, EVENT_TS, KNOWN_TS, LISTENER
 from jobs.features import DISTINCTS, MEASURES, USER
 from jobs.features.feature import column, counted
-from jobs.features.rhythm import DAYPARTS
 from jobs.segments import SEGMENTS
 from validation.contract import Column, Expectation, Purpose, Rule, Table
 from validation.gates.release import GRAIN
@@ -84,36 +83,6 @@ USER_FEATURES = Table(
     expectations=(Expectation("null_share", "plays_90d", low=0, high=0),),
 )
 
-WEATHER_KINDS = ("dry_mild", "dry_cold", "dry_hot", "rain", "unknown")
-DAY_TYPES = ("weekday", "weekend")
-
-CONTEXT_FEATURES = Table(
-    "features.context_features",
-    "one context cell (daypart x day type x device x weather as forecast), over the last 28 days; it names no listener",
-    ("date", "daypart", "day_type", "device", "weather"),
-    (
-        Column("date", "date", "last day of the window (UTC)", required=True),
-        Column("daypart", "string", f"one of {', '.join(DAYPARTS)}", required=True),
-        Column("day_type", "string", f"one of {', '.join(DAY_TYPES)}", required=True),
-        Column("device", "string", f"one of {', '.join(DEVICES)}", required=True),
-        Column("weather", "string", f"one of {', '.join(WEATHER_KINDS)}", required=True),
-        Column("plays", "bigint", "plays in the cell", required=True),
-        Column("listeners", "bigint", "listener-days in the cell", required=True),
-        Column("play_share", "double", "share of all plays of the window", required=True),
-        Column("skip_rate", "double", "share of plays skipped, shrunk to the overall rate with 50 plays"),
-        Column("mean_energy", "double", "mean energy of tracks played"),
-        Column("mean_valence", "double", "mean valence of tracks played"),
-    ),
-    Purpose.SERVICE,
-    retention_days=200,
-    fresh_hours=6,
-    rules=(
-        Rule("daypart_known", one_of("daypart", tuple(DAYPARTS)), "a daypart of the list"),
-        Rule("weather_known", one_of("weather", WEATHER_KINDS), "a kind of weather of the list"),
-        Rule("share_in_unit", "play_share BETWEEN 0 AND 1", "a share lies in 0..1"),
-    ),
-)
-
 USER_SEGMENTS = Table(
     "segments.user_segments",
     "one membership of one consenting listener in one segment",
@@ -155,7 +124,7 @@ EXAMPLE_CONTEXT = (
     Column("slot", "string", "position in the break"),
     Column("device", "string", "device the ad was played on", required=True),
     Column("daypart", "string", "daypart on the listener's clock", required=True),
-    Column("day_type", "string", "weekday or weekend on the listener's clock", required=True),
+    Column("day_type", "string", "weekday, weekend or holiday on the listener's clock, where the listener lives", required=True),
     Column("weather", "string", "weather as forecast before the impression", required=True),
 )
 
@@ -212,4 +181,4 @@ REPLAYS = Table(
     may_be_empty=True,
 )
 
-DERIVED = (USER_DAYS, USER_STATE, USER_FEATURES, CONTEXT_FEATURES, USER_SEGMENTS, SEGMENT_OVERLAPS, EXAMPLES, REPLAYS)
+DERIVED = (USER_DAYS, USER_STATE, USER_FEATURES, USER_SEGMENTS, SEGMENT_OVERLAPS, EXAMPLES, REPLAYS)

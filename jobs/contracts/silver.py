@@ -121,6 +121,8 @@ LISTENS = Table(
     ),
 )
 
+CHARACTER = ("energy", "valence", "acousticness", "tempo")  # of a track, that a session has a mean of
+
 SESSIONS = Table(
     "silver.sessions",
     "one session: plays of one listener without a gap of 30 minutes or more between end and next start",
@@ -140,9 +142,13 @@ SESSIONS = Table(
         Column("local_date", "date", "date of the start on the listener's clock", required=True),
         Column("local_hour", "int", "hour of the start on the listener's clock", required=True),
         Column("device", "string", "device of the first play", required=True),
+        Column("place", "string", "region of the first play, ISO 3166; null where unknown"),
         Column("plays", "bigint", "plays in the session", required=True),
+        Column("judged", "bigint", "plays of which it is known whether they were skipped"),
         Column("skips", "bigint", "skipped plays", required=True),
+        Column("episodes", "bigint", "plays that are podcast episodes"),
         Column("ms_played", "bigint", "milliseconds heard", required=True),
+        *(Column(f"mean_{name}", "double", f"mean {name} of its tracks, null where none is known") for name in CHARACTER),
     ),
     Purpose.SERVICE,
     retention_days=400,

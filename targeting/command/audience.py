@@ -7,14 +7,14 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from jobs.console import a_path, iso_date, no_file
-from jobs.contracts.delivery import AUDIENCES, BOOKINGS
+from jobs.contracts.delivery import AUDIENCE_MOMENTS, AUDIENCES, BOOKINGS
 from jobs.contracts.derived import USER_FEATURES
 from jobs.run import PUBLISHED
 from targeting.campaigns import load
 from targeting.command.day import CAMPAIGNS
 from targeting.command.place import among, nothing, opened
 from targeting.command.reply import Reply, cell, table
-from targeting.wording import asks
+from targeting.wording import asks, habits
 from validation.contract import did_you_mean
 from validation.verdict import Refused, WrongUse
 
@@ -63,8 +63,8 @@ def run(options: argparse.Namespace) -> Reply:
     if options.name not in names:
         raise WrongUse(f"unknown audience {options.name!r}{did_you_mean(options.name, names) if names else f'; {none}'}")
     row = rows[names.index(options.name)]
-    definition = json.loads(str(row["definition"]))
-    return Reply({**row, "definition": definition}, _page({**row, "asks for": asks(definition)}))
+    definition, mine = json.loads(str(row["definition"])), _moments(lake, row)
+    return Reply({**row, "definition": definition, "moments": mine}, _page({**row, "asks for": asks(definition), "listens": habits(mine)}))
 
 
 def audiences(lake: ArrowLake, day: date | None) -> list[dict[str, object]]:
@@ -77,6 +77,12 @@ def audiences(lake: ArrowLake, day: date | None) -> list[dict[str, object]]:
     booked = {row["campaign"]: row["state"] for row in lake.read(BOOKINGS, dates).to_pylist()}
     rows = lake.read(AUDIENCES, dates).to_pylist()
     return [{**row, "date": str(row["date"]), "booking": booked.get(row["audience"])} for row in sorted(rows, key=lambda r: r["audience"])]
+
+
+def _moments(lake: ArrowLake, row: Mapping[str, object]) -> list[dict[str, object]]:
+    rows = lake.read(AUDIENCE_MOMENTS, [date.fromisoformat(str(row["date"]))], columns=["audience", "moment", "share", "everyone"])
+    mine = [one for one in rows.to_pylist() if one.pop("audience") == row["audience"]]
+    return sorted(mine, key=lambda one: (-one["share"], one["moment"]))
 
 
 def _none(lake: ArrowLake, day: date | None) -> str:

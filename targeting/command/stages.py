@@ -122,16 +122,8 @@ def _done(outcome: runner.Outcome) -> Done:
 
 
 JOBS = (
-    "listeners",
-    "tracks",
-    "listens",
-    "sessions",
-    "user_days",
-    "user_features",
-    "context_features",
-    "user_segments",
-    "segment_overlaps",
-    "examples",
+    *("listeners", "tracks", "listens", "sessions", "user_days", "user_features"),
+    *("context_features", "session_moments", "moment_features", "user_segments", "segment_overlaps", "examples"),
 )
 
 STAGES: tuple[Stage, ...] = (
@@ -142,6 +134,8 @@ STAGES: tuple[Stage, ...] = (
     job("user_days", "features.user_days", 20),
     job("user_features", "features.user_features", 35),
     job("context_features", "features.context_features", 10),
+    job("session_moments", "features.session_moments", 10),
+    job("moment_features", "features.moment_features", 4),
     job("user_segments", "segments.user_segments", 8),
     job("segment_overlaps", "segments.segment_overlaps", 5),
     job("examples", "examples.response", 12),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
+import contexts
 import intake
 import listeners
+import moments
 import response
 from results import main
 from worlds import Size
@@ -18,6 +20,8 @@ PROGRAMS = {
     "features": listeners.features,
     "defects": intake.defects,
     "sessions": intake.sessions,
+    "moments": moments.moments,
+    "effects": contexts.effects,
 }
 
 if __name__ == "__main__":
