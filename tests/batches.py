@@ -40,7 +40,9 @@ DEFAULTS: dict[str, Any] = {
 }
 # Values that types and lists of allowed values do not tell.
 GIVEN: dict[str, dict[str, Any]] = {
-    "examples.response": {"features_date": DAY - timedelta(days=1), "features_known": DAY - timedelta(days=1)}
+    "examples.response": {"features_date": DAY - timedelta(days=1), "features_known": DAY - timedelta(days=1)},
+    "features.fan_ladder": {"plays": 2},
+    "features.artist_fans": {"listeners": 5},
 }
 WRONG: dict[str, tuple[Any, ...]] = {
     "string": ("nonsense",),

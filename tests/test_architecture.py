@@ -20,6 +20,7 @@ HOMES = {
     "deltalake": {"jobs/lake/arrow.py", "jobs/lake/committed.py", "jobs/lake/still.py", "jobs/lake/files.py", "jobs/lake/upkeep.py"},
     "delta": {"jobs/lake/spark.py"},
     "matplotlib": {"ray_tune/explain.py"},
+    "networkit": {"targeting/graph.py"},
 }
 OURS_AT_TOP = {"mlflow", "tests", "infra", *PACKAGES}
 
