@@ -42,10 +42,10 @@ def artist_fans(ladder: DataFrame, tracks: DataFrame, *, dates: tuple[date, ...]
     return named.select("date", "artist_id", "artist_name", "genre", *down, *told)
 
 
-SHARES = {
-    "top_share": "held_plays / all_plays",
-    "top_low": f"greatest(held_plays - {Z} * sqrt(spread), 0) / all_plays",
-    "top_high": f"least(held_plays + {Z} * sqrt(spread), all_plays) / all_plays",
+# The interval is on the scale of log odds, with the quantile of Student's t by its expansion: there are only so many at the top.
+HALF = f"({Z} + {(Z**3 + Z) / 4} / held) * sqrt(spread) * all_plays / (held_plays * (all_plays - held_plays))"
+SHARES = {"top_share": "held_plays / all_plays"} | {
+    name: f"1 / (1 + (all_plays - held_plays) / held_plays * exp({sign} * {HALF}))" for name, sign in (("top_low", 1), ("top_high", -1))
 }
 
 

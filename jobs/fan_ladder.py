@@ -3,8 +3,8 @@
 spark-submit jobs/fan_ladder.py --date 2026-11-01 --lake ./build/lake
 
 Far to near: programmed (heard where others chose), light (asked for on one day), moderate (on two or more), super (on 5 or more, 3
-tracks or more, and among the 2 % of the artist's listeners who asked for most). Where nobody knows what a listener asked for, the rung is
-unknown.
+tracks or more; of these whoever asked for most, as many as 2 % of the artist's listeners). Where nobody knows what a listener asked for,
+the rung is unknown.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def fan_ladder(listens: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
         F.sum("unsourced").alias("unsourced"),
     )
     listener, artist = Window.partitionBy("date", "listener_id"), Window.partitionBy("date", "artist_id")
-    nearest = artist.orderBy(*(F.desc(name) for name in ("active_plays", "active_days", "active_tracks")))
+    nearest = artist.orderBy(F.expr(SUPER).desc(), *(F.desc(name) for name in ("active_plays", "active_days", "active_tracks")))
     placed = pairs.select(
         "*",
         (F.col("plays") / F.sum("plays").over(listener)).alias("share"),

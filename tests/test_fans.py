@@ -53,12 +53,12 @@ def rungs(plays: list[Row], day: date) -> dict[tuple[str, str], Row]:
             "unsourced": sum(p["source"] is None for p in mine),
             "share": len(mine) / whole[listener],
         }
-    for (_, artist), row in found.items():
-        strength = [
-            [other[name] for name in ("active_plays", "active_days", "active_tracks")] for (_, a), other in found.items() if a == artist
-        ]
-        above = sum(other > [row[name] for name in ("active_plays", "active_days", "active_tracks")] for other in strength)
-        if row["active_days"] >= 5 and row["active_tracks"] >= 3 and above < max(1, ceil(0.02 * len(strength))):
+    names = ("active_plays", "active_days", "active_tracks")
+    faithful = {pair for pair, row in found.items() if row["active_days"] >= 5 and row["active_tracks"] >= 3}
+    for (listener, artist), row in found.items():
+        rivals = [[found[pair][name] for name in names] for pair in faithful if pair[1] == artist]
+        above = sum(other > [row[name] for name in names] for other in rivals)
+        if (listener, artist) in faithful and above < max(1, ceil(0.02 * sum(a == artist for _, a in found))):
             row["rung"] = "super"
         elif row["active_days"] >= 2:
             row["rung"] = "moderate"
@@ -98,10 +98,11 @@ def test_of_a_hundred_listeners_the_two_who_ask_for_most_may_be_super(spark: Spa
     days = [D - timedelta(days=n) for n in range(6)]
     asks = {0: 4, 1: 3, 2: 2, 3: 2}  # plays a day of those who come on six days
     plays = [play(n, ("a", f"t{k}"), day, "library") for n, often in asks.items() for day in days for k in range(often + 1)]
-    plays += [play(n, ("a", "t"), D, "radio") for n in range(4, 100)]
+    plays += [play(4, ("a", "t"), day, "search") for day in days for _ in range(9)]  # one song, however often, makes no fan
+    plays += [play(n, ("a", "t"), D, "radio") for n in range(5, 100)]
     found = {row.listener_id: row.rung for row in fan_ladder(batch(spark, LISTENS, plays), dates=(D,)).collect()}
-    assert [found[who(n)] for n in range(4)] == ["super", "super", "moderate", "moderate"]
-    assert Counter(found.values())["programmed"] == 96
+    assert [found[who(n)] for n in range(5)] == ["super", "super", "moderate", "moderate", "moderate"]
+    assert Counter(found.values())["programmed"] == 95
 
 
 def ladder(spark: SparkSession, rows: list[Row]) -> DataFrame:
@@ -112,13 +113,18 @@ def catalogue(spark: SparkSession, *rows: Row) -> DataFrame:
     return batch(spark, SILVER_TRACKS, [one(SILVER_TRACKS, **{"date": D} | row) for row in rows])
 
 
+def student(k: int) -> float:
+    return Z + (Z**3 + Z) / (4 * k)
+
+
 def lorenz(plays: list[int]) -> tuple[float, float, float]:
-    """The top 2 %'s share with its interval, by the influence of each listener."""
+    """The top 2 %'s share with its interval on the scale of log odds, by the influence of each listener."""
     x = np.sort(np.array(plays, dtype=float))[::-1]
     k = ceil(0.02 * len(x))
     share, q = x[:k].sum() / x.sum(), x[k - 1]
-    half = Z * sqrt(float(((np.maximum(x - q, 0) + k / len(x) * q - share * x) ** 2).sum())) / x.sum()
-    return share, max(share - half, 0.0), min(share + half, 1.0)
+    spread = sqrt(float(((np.maximum(x - q, 0) + k / len(x) * q - share * x) ** 2).sum())) / x.sum()
+    half, odds = student(k) * spread / (share * (1 - share)), np.log(share / (1 - share))
+    return share, 1 / (1 + np.exp(half - odds)), 1 / (1 + np.exp(-half - odds))
 
 
 def test_an_artists_rungs_and_the_share_of_its_top_listeners(spark: SparkSession) -> None:

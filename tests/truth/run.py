@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import communities
+import fans
 import intake
 import listeners
 import response
@@ -18,6 +20,8 @@ PROGRAMS = {
     "features": listeners.features,
     "defects": intake.defects,
     "sessions": intake.sessions,
+    "fans": fans.fans,
+    "communities": communities.found,
 }
 
 if __name__ == "__main__":
