@@ -52,7 +52,8 @@ def community_artists(ladder: DataFrame, listeners: DataFrame, fans: DataFrame, 
     whole = before.where(F.lit(False)).select(*COMMUNITY_ARTISTS.names)  # noqa: FBT003
     names = fans.where(F.col("artist_id") != EVERY_ARTIST).select("date", "artist_id", "artist_name")
     for day in dates:
-        mine = edges(agreed(ladder, listeners, day)).cache()
+        # Not cached: Spark would take the edges of one version of a table for those of the next.
+        mine = edges(agreed(ladder, listeners, day)).localCheckpoint()
         last = before.where(F.col("date").between(day - timedelta(days=BACK), day - timedelta(days=1)))
         newest = last.join(last.agg(F.max("date").alias("date")), "date", "left_semi").select("artist_id", "community")
         found = placed(mine, {row["artist_id"]: row["community"] for row in newest.collect()})
@@ -133,8 +134,8 @@ def described(mine: DataFrame, artists: DataFrame, names: DataFrame) -> DataFram
     A name is made of the artists that add most to the difference between members and everybody (Kullback and Leibler's divergence).
     """
     many = assigned(mine, artists).groupBy("community").agg(F.count("*").alias("size")).where(F.col("size") >= GRAIN)
-    artists = artists.join(many, "community", "left_semi").cache()
-    home = assigned(mine, artists).cache()
+    artists = artists.join(many, "community", "left_semi").localCheckpoint()
+    home = assigned(mine, artists).localCheckpoint()
     sizes = home.groupBy("community").agg(F.count("*").alias("size"))
     everybody = mine.agg(F.count_distinct("listener_id").alias("everybody"))
     at_home = artists.select("artist_id", F.col("community").alias("own"))
