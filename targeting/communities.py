@@ -50,7 +50,7 @@ def find(lake: SparkLake, day: date) -> Outcome:
 def community_artists(ladder: DataFrame, listeners: DataFrame, fans: DataFrame, before: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
     """Put each artist of the consenting listeners of each date into a community, and say how it over-indexes there."""
     whole = before.where(F.lit(False)).select(*COMMUNITY_ARTISTS.names)  # noqa: FBT003
-    names = fans.where(F.col("artist_id") != EVERY_ARTIST).select("date", "artist_id", "artist_name")
+    names = fans.where(F.col("artist_id") != EVERY_ARTIST).select("date", "artist_id", "artist_name", "genre")
     for day in dates:
         # Not cached: Spark would take the edges of one version of a table for those of the next.
         mine = edges(agreed(ladder, listeners, day)).localCheckpoint()
@@ -131,7 +131,8 @@ def assigned(mine: DataFrame, artists: DataFrame) -> DataFrame:
 def described(mine: DataFrame, artists: DataFrame, names: DataFrame) -> DataFrame:
     """Compare how many members play each artist with how many of all do; a community of fewer than `GRAIN` members is none.
 
-    A name is made of the artists that add most to the difference between members and everybody (Kullback and Leibler's divergence).
+    It is named by the genre of most of its artists, where a catalogue knows it, and the artists that add most to the difference between
+    members and everybody (Kullback and Leibler's divergence).
     """
     many = assigned(mine, artists).groupBy("community").agg(F.count("*").alias("size")).where(F.col("size") >= GRAIN)
     artists = artists.join(many, "community", "left_semi").localCheckpoint()
@@ -148,7 +149,7 @@ def described(mine: DataFrame, artists: DataFrame, names: DataFrame) -> DataFram
         .join(names, "artist_id", "left")
     )
     told = found.selectExpr(
-        *("artist_id", "artist_name", "community", "rarity", "part"),
+        *("artist_id", "artist_name", "genre", "community", "rarity", "part"),
         f"size DIV {GRAIN} * {GRAIN} AS listeners",
         f"CASE WHEN members >= {GRAIN} THEN members / size END AS share",
         "heard / everybody AS usual",
@@ -157,8 +158,10 @@ def described(mine: DataFrame, artists: DataFrame, names: DataFrame) -> DataFram
         F.expr("-share * ln(share / usual)").alias("rank"), "artist_id", F.coalesce("artist_name", "artist_id").alias("words")
     )
     ranked = F.sort_array(F.collect_list(F.when(F.expr("share > usual"), telling)))
-    labels = told.groupBy("community").agg(F.concat_ws(", ", F.slice(ranked, 1, NAMED)["words"]).alias("label"))
-    return told.join(labels.withColumn("label", F.expr("if(label = '', 'nothing over-indexes', label)")), "community", "inner")
+    named = F.concat_ws(", ", F.slice(ranked, 1, NAMED)["words"])
+    labels = told.groupBy("community").agg(F.expr("mode() WITHIN GROUP (ORDER BY genre)").alias("most"), named.alias("named"))
+    label = F.concat_ws(": ", "most", F.expr("if(named = '', 'nothing over-indexes', named)")).alias("label")
+    return told.join(labels.select("community", label), "community", "inner")
 
 
 def communities(ladder: DataFrame, listeners: DataFrame, artists: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:

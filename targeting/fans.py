@@ -1,11 +1,11 @@
-"""Fans in a marketer's words: how many stand on which rung, what the closest hold of the streams, who comes closer within a week."""
+"""Fans and communities in a marketer's words: who stands how close, what the closest hold, who comes closer, who listens alike."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobs.contracts.fans import ARTIST_FANS, EVERY_ARTIST, FAN_TRANSITIONS, GONE, RUNGS
+from jobs.contracts.fans import ARTIST_FANS, COMMUNITY_ARTISTS, EVERY_ARTIST, FAN_TRANSITIONS, GONE, RUNGS
 from targeting.wording import counted, share
 
 if TYPE_CHECKING:
@@ -84,3 +84,13 @@ def _ways(lake: ArrowLake, day: date) -> tuple[str, ...]:
     if not found:
         return ("How listeners come closer is known once a week lies behind.",)
     return tuple(f"Within a week {row['hazard']:.1%} [{row['low']:.1%}, {row['high']:.1%}] of {words}." for row, words in found)
+
+
+def communities(lake: ArrowLake, day: date) -> tuple[dict[str, Any], ...]:
+    """Return a date's communities, the largest first, each with its `played`: its artists, those first that over-index most."""
+    by_name: dict[str, dict[str, Any]] = {}
+    rows = lake.read(COMMUNITY_ARTISTS, [day]).to_pylist()
+    for row in sorted(rows, key=lambda row: (-(row["share"] or 0) + (row["usual"] or 0), row["artist_id"])):
+        same = {"date": str(row["date"]), "community": row["community"], "listeners": row["listeners"], "label": row["label"], "played": []}
+        by_name.setdefault(row["community"], same)["played"].append({**row, "date": str(row["date"])})
+    return tuple(sorted(by_name.values(), key=lambda one: (-one["listeners"], int(one["community"][1:]))))

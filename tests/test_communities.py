@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.spark
 SIZES = (40, 25, 15)
+GENRES = {"t0": "jazz", "t1": "folk"}
 Row = dict[str, Any]
 
 
@@ -43,7 +44,12 @@ def publish(lake: SparkLake, rows: list[Row], day: date = DAY, agreed: int = sum
     put(lake.arrow, FAN_LADDER, [one(FAN_LADDER, **row) for row in rows], day)
     put(lake.arrow, SILVER_LISTENERS, [said(n, consent="granted" if n < agreed else "refused", day=day) for n in range(sum(SIZES))], day)
     names = {row["artist_id"] for row in rows}
-    put(lake.arrow, ARTIST_FANS, [one(ARTIST_FANS, date=day, artist_id=name, artist_name=name.upper()) for name in sorted(names)], day)
+    put(
+        lake.arrow,
+        ARTIST_FANS,
+        [one(ARTIST_FANS, date=day, artist_id=name, artist_name=name.upper(), genre=GENRES.get(name[:2])) for name in sorted(names)],
+        day,
+    )
 
 
 def members(lake: SparkLake, day: date = DAY) -> dict[str, str]:
@@ -60,7 +66,9 @@ def test_planted_tastes_are_communities_that_keep_their_names(lake: SparkLake) -
     told = {row["community"]: (row["listeners"], row["label"]) for row in rows}
     assert {name: size for name, (size, _) in told.items()} == {"m1": 40, "m2": 20, "m3": 10}, "rounded down to ten"
     for n, name in enumerate(("m1", "m2", "m3")):
-        assert all(part.startswith(f"T{n}A") for part in told[name][1].split(", "))
+        genre = GENRES.get(f"t{n}")
+        assert told[name][1].startswith(f"{genre}: T" if genre else "T")
+        assert all(part.startswith(f"T{n}A") for part in told[name][1].removeprefix(f"{genre}: ").split(", "))
     assert sum(row["part"] for row in rows) == pytest.approx(1)
     played = {(row["listener_id"], row["artist_id"]) for row in heard()}
     for row in rows:

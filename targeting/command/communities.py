@@ -9,6 +9,7 @@ from jobs.console import SEEDS, a_path, iso_date, whole
 from jobs.contracts.fans import COMMUNITY_ARTISTS
 from targeting.command.place import nothing, opened
 from targeting.command.reply import Reply, table
+from targeting.fans import communities
 from targeting.wording import counted
 from validation.contract import did_you_mean
 from validation.gates.release import GRAIN
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from jobs.lake.arrow import ArrowLake
     from targeting.own_table import Found
 
 HELP = "list or show communities of listeners, or find communities in a table of your own"
@@ -56,39 +56,22 @@ def run(options: argparse.Namespace) -> Reply:
     if options.action == "find":
         return _find(options)
     lake = opened(options.lake)
-    rows = artists(lake, options.date)
-    found = summed(rows)
-    none = nothing(
-        lake, f"no communities{f' of {options.date}' if options.date else ''} were found: too few listeners agreed, or none looked"
-    )
+    known = sorted(lake.files(COMMUNITY_ARTISTS))
+    chosen = options.date.isoformat() if options.date else (known[-1] if known else "")
+    found = communities(lake, date.fromisoformat(chosen)) if chosen in known else ()
+    none = nothing(lake, f"no communities{f' of {chosen}' if chosen else ''} were found: too few listeners agreed, or none looked for them")
     if options.action == "list":
-        return Reply(found, table(found, COLUMNS, empty=none))
+        rows = [{**one, "artists": len(one["played"])} for one in found]
+        return Reply(rows, table(rows, COLUMNS, empty=none))
     names = [str(one["community"]) for one in found]
     if options.name not in names:
         raise WrongUse(f"unknown community {options.name!r}{did_you_mean(options.name, names) if names else f'; {none}'}")
-    mine = [row for row in rows if row["community"] == options.name]
-    return Reply({**found[names.index(options.name)], "played": mine}, _page(found[names.index(options.name)], mine))
+    mine = found[names.index(options.name)]
+    return Reply(mine, _page(mine))
 
 
-def artists(lake: ArrowLake, day: date | None) -> list[dict[str, Any]]:
-    """Return the artists of a date's communities (default: the latest date's), those first that over-index most."""
-    known = sorted(lake.files(COMMUNITY_ARTISTS))
-    chosen = day.isoformat() if day else (known[-1] if known else "")
-    rows = lake.read(COMMUNITY_ARTISTS, [date.fromisoformat(chosen)]).to_pylist() if chosen in known else []
-    return sorted(({**row, "date": chosen} for row in rows), key=lambda row: (-(row["share"] or 0) + (row["usual"] or 0), row["artist_id"]))
-
-
-def summed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the communities that artists are in, the largest first."""
-    by_name: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        same = {"date": row["date"], "community": row["community"], "listeners": row["listeners"], "artists": 0, "label": row["label"]}
-        by_name.setdefault(row["community"], same)["artists"] += 1
-    return sorted(by_name.values(), key=lambda one: (-one["listeners"], int(one["community"][1:])))
-
-
-def _page(one: Mapping[str, Any], rows: list[dict[str, Any]]) -> str:
-    told = [row for row in rows if row["share"] is not None][:SHOWN]
+def _page(one: Mapping[str, Any]) -> str:
+    told = [row for row in one["played"] if row["share"] is not None][:SHOWN]
     shown = [
         dict(
             zip(

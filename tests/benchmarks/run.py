@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import audit
+import communities
 import day
 import features
 import publish
 from results import main
 
-PROGRAMS = {"publish": publish.measure, "audit": audit.measure, "day": day.measure, "features": features.measure}
+PROGRAMS = {
+    "publish": publish.measure,
+    "audit": audit.measure,
+    "day": day.measure,
+    "features": features.measure,
+    "communities": communities.measure,
+}
 
 if __name__ == "__main__":
     main(PROGRAMS, "benchmarks.json")
