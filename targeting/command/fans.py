@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listed = actions.add_parser("list", help="rungs, weekly moves and artists of a date", epilog=f"example: {EXAMPLE}")
-    show = actions.add_parser("show", help="one artist", epilog="example: overtone fans show 'Nina Simone'")
+    show = actions.add_parser("show", help="one artist", epilog="example: overtone fans show Ada")
     show.add_argument("name", help="name of the artist")
     for sub in (listed, show):
         sub.add_argument("--date", type=iso_date, help="date (default: the latest that has fans)")

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     Score = Callable[[Ints, Ints], float]
 
 COMMAND = "make truth NAME=communities"
-NODES, GROUPS, EACH, MIXING = 20_000, 50, 32, 0.55  # nodes, communities, ends of edges a node, share of edges that lead anywhere
+NODES, GROUPS, EACH, MIXING = 60_000, 120, 32, 0.55  # nodes, communities, ends of edges a node, share of edges that lead anywhere
 REPLACED = 0.1  # of the edges, from one period to the next
-REPLICATES = 100
+REPLICATES = 60
 
 
 def found(size: Size) -> list[Row]:
