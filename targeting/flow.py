@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from jobs.catalogue import TABLES
 from jobs.contracts.delivery import AUDIENCES, BOOKINGS, CLUSTERS, SCORES, TRAININGS
 from jobs.contracts.derived import CONTEXT_FEATURES, EXAMPLES, USER_FEATURES, USER_SEGMENTS
+from jobs.contracts.fans import COMMUNITIES, FAN_LADDER
 from jobs.contracts.silver import LISTENS, SESSIONS, SILVER_LISTENERS, SILVER_TRACKS
 from targeting.wording import counted
 
@@ -34,6 +35,7 @@ LAYERS: tuple[tuple[str, tuple[tuple[str, Table, str], ...]], ...] = (
             ("listener features", USER_FEATURES, "jobs/user_features"),
             ("context features", CONTEXT_FEATURES, "jobs/context_features"),
             ("segments", USER_SEGMENTS, "jobs/user_segments"),
+            ("fans", FAN_LADDER, "jobs/fan_ladder"),
         ),
     ),
     (OF_MODELS, (("examples", EXAMPLES, "jobs/examples"), ("models", TRAININGS, "ray_tune"), ("scores", SCORES, "targeting/scoring"))),
@@ -41,6 +43,7 @@ LAYERS: tuple[tuple[str, tuple[tuple[str, Table, str], ...]], ...] = (
         "delivery",
         (
             ("clusters", CLUSTERS, "targeting/clusters"),
+            ("communities", COMMUNITIES, "targeting/communities"),
             ("audiences", AUDIENCES, "targeting/audiences"),
             ("bookings", BOOKINGS, "targeting/campaigns"),
         ),
