@@ -55,7 +55,8 @@ def fans(lake: ArrowLake, day: date) -> Fans:
     if whole is None:
         return Fans(day.isoformat(), (), (), ())
     rungs = tuple((WORDS[rung], whole[rung]) for rung in reversed(RUNGS) if whole[rung])
-    return Fans(day.isoformat(), rungs, (_known(whole), *_held(whole), *_ways(lake, day)), tuple(artists))
+    moves = ("So nobody knows who comes closer.",) if whole["unknown"] == whole["listeners"] else _ways(lake, day)
+    return Fans(day.isoformat(), rungs, (_known(whole), *_held(whole), *moves), tuple(artists))
 
 
 def held(row: Mapping[str, Any]) -> str:

@@ -61,8 +61,11 @@ def test_what_a_feed_does_not_say_is_called_unknown(place: ArrowLake) -> None:
     assert told.sentences == (
         "Of 100% of 90 pairs of a listener and an artist in 28 days nobody knows how they came about: the feed does not say.",
         "Artists have too few listeners for the share of their top 2% to be told.",
-        "How listeners come closer is known once a week lies behind.",
+        "So nobody knows who comes closer.",
     )
+    put(place, ARTIST_FANS, [one(ARTIST_FANS, **whole | {"unknown": 40, "light": 50})], DAY)
+    assert fans(place, DAY).sentences[-1] == "How listeners come closer is known once a week lies behind."
+    assert fans(place, DAY).sentences[0].startswith("Of 44% of 90 pairs")
 
 
 def test_the_page_tells_of_fans_and_communities(place: ArrowLake) -> None:
