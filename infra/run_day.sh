@@ -24,11 +24,15 @@ spark-submit jobs/session_moments.py $dates --lake "$lake"
 spark-submit jobs/moment_features.py $dates --lake "$lake"
 spark-submit jobs/user_segments.py $dates --lake "$lake"
 spark-submit jobs/segment_overlaps.py $dates --lake "$lake"
+spark-submit jobs/fan_ladder.py --date "$date" --lake "$lake"
+spark-submit jobs/artist_fans.py --date "$date" --lake "$lake"
+spark-submit jobs/fan_transitions.py --date "$date" --lake "$lake"
 spark-submit jobs/examples.py $dates --lake "$lake"
 # a challenger; a person makes it champion with `overtone model approve`
 python -m ray_tune response --as-of "$date" --trials 4 --lake "$lake"
-# scores, clusters, audiences, exports
+# scores, clusters, communities, audiences, exports
 overtone day --date "$date" --only scores --lake "$lake"
 overtone day --date "$date" --only clusters --lake "$lake"
+overtone day --date "$date" --only communities --lake "$lake"
 overtone audience build --date "$date" --lake "$lake"
 overtone audience export --date "$date" --lake "$lake"

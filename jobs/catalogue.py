@@ -9,12 +9,13 @@ from jobs.contracts.context import CONTEXT
 from jobs.contracts.delivery import DELIVERY
 from jobs.contracts.derived import DERIVED
 from jobs.contracts.events import EVENTS
+from jobs.contracts.fans import FANS
 from jobs.contracts.operations import OPERATIONS
 from jobs.contracts.silver import SILVER
 from validation.contract import Table, did_you_mean
 from validation.verdict import WrongUse
 
-TABLES: dict[str, Table] = {table.name: table for table in (*EVENTS, *SILVER, *CONTEXT, *DERIVED, *DELIVERY, *OPERATIONS)}
+TABLES: dict[str, Table] = {table.name: table for table in (*EVENTS, *SILVER, *CONTEXT, *DERIVED, *FANS, *DELIVERY, *OPERATIONS)}
 
 
 def table(name: str) -> Table:

@@ -13,9 +13,11 @@ from jobs.console import Parser, guarded, parsed, say
 from jobs.journal import recorded
 from targeting.command import (
     audience,
+    communities,
     day,
     demo,
     doctor,
+    fans,
     features,
     freshness,
     history,
@@ -43,6 +45,8 @@ COMMANDS = {
     "table": history,
     "features": features,
     "audience": audience,
+    "fans": fans,
+    "communities": communities,
     "model": model,
     "quarantine": quarantine,
     "maintain": maintain,
@@ -52,7 +56,7 @@ COMMANDS = {
     "doctor": doctor,
 }
 # What only looks leaves no log: commands, and actions of others.
-LOOKS, LOOKING = (status, tables, freshness, log, doctor), ("list", "show", "history")
+LOOKS, LOOKING = (status, tables, freshness, log, doctor), ("list", "show", "history", "find")
 
 EPILOG = (
     "overtone COMMAND --help shows an example of each. "

@@ -9,6 +9,7 @@ from jobs.catalogue import TABLES
 from jobs.contracts.context import CONTEXT_FEATURES, SESSION_MOMENTS
 from jobs.contracts.delivery import AUDIENCES, BOOKINGS, CLUSTERS, SCORES, TRAININGS
 from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
+from jobs.contracts.fans import COMMUNITIES, FAN_LADDER
 from jobs.contracts.silver import LISTENS, SESSIONS, SILVER_LISTENERS, SILVER_TRACKS
 from targeting.wording import counted
 
@@ -36,6 +37,7 @@ LAYERS: tuple[tuple[str, tuple[tuple[str, Table, str], ...]], ...] = (
             ("context features", CONTEXT_FEATURES, "jobs/context_features"),
             ("moments of sessions", SESSION_MOMENTS, "jobs/session_moments"),
             ("segments", USER_SEGMENTS, "jobs/user_segments"),
+            ("fans", FAN_LADDER, "jobs/fan_ladder"),
         ),
     ),
     (OF_MODELS, (("examples", EXAMPLES, "jobs/examples"), ("models", TRAININGS, "ray_tune"), ("scores", SCORES, "targeting/scoring"))),
@@ -43,6 +45,7 @@ LAYERS: tuple[tuple[str, tuple[tuple[str, Table, str], ...]], ...] = (
         "delivery",
         (
             ("clusters", CLUSTERS, "targeting/clusters"),
+            ("communities", COMMUNITIES, "targeting/communities"),
             ("audiences", AUDIENCES, "targeting/audiences"),
             ("bookings", BOOKINGS, "targeting/campaigns"),
         ),

@@ -17,6 +17,7 @@ from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.operations import FILES, QUARANTINE, VERDICTS
 from jobs.contracts.silver import SILVER_LISTENERS
 from targeting.drawing import Bar, Curve, heat
+from targeting.fans import Fans, communities, fans, held
 from targeting.flow import Layer, flow
 from targeting.segment_overlaps import Overlaps, overlaps
 from targeting.wording import Trait, asks, counted, habits, meaning, moment, share, short, traits
@@ -55,6 +56,8 @@ class PageData:
     moments: tuple[Mapping[str, Any], ...]
     clusters: tuple[Mapping[str, Any], ...]
     traits: tuple[tuple[str, bool], ...]
+    fans: Fans
+    communities: tuple[Mapping[str, Any], ...]
     refused: tuple[Bar, ...]
     taken: Mapping[str, int]
     checks: Mapping[str, int]
@@ -70,7 +73,7 @@ def render(data: PageData) -> str:
     environment.filters["thousands"] = lambda n: "-" if n is None else f"{n:,}"
     environment.filters["decimal"] = lambda x: "-" if x is None else f"{x:.3f}"
     environment.filters["signed"] = lambda z: f"{z:+.1f}" if abs(z) >= 0.05 else "0"  # noqa: PLR2004  # rounds to nothing
-    environment.filters |= {"share": share, "short": short, "counted": counted}
+    environment.filters |= {"share": share, "short": short, "counted": counted, "held": held}
     return environment.get_template("page.html").render(page=data)
 
 
@@ -92,6 +95,8 @@ def collect(lake: ArrowLake, day: date, summary: Mapping[str, Any] | None) -> Pa
         moments=_moments(lake, day),
         clusters=found,
         traits=_traits(found),
+        fans=fans(lake, day),
+        communities=communities(lake, day),
         refused=_refused(lake),
         taken=taken,
         checks=_checks(lake),

@@ -43,6 +43,8 @@ GIVEN: dict[str, dict[str, Any]] = {
     "examples.response": {"features_date": DAY - timedelta(days=1), "features_known": DAY - timedelta(days=1)},
     "segments.segment_overlaps": {"listeners": 10},
     **{name: {"listeners": 10} for name in ("features.context_features", "features.moment_features")},
+    "features.fan_ladder": {"plays": 2},
+    "features.artist_fans": {"listeners": 5},
 }
 WRONG: dict[str, tuple[Any, ...]] = {
     "string": ("nonsense",),

@@ -21,6 +21,7 @@ from jobs.contracts.delivery import (
 )
 from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.events import PLAYS
+from jobs.contracts.fans import ARTIST_FANS, COMMUNITY_ARTISTS, FAN_TRANSITIONS
 from jobs.contracts.operations import FILES, QUARANTINE, VERDICTS
 from jobs.contracts.silver import LISTENS, SESSIONS, SILVER_LISTENERS
 from jobs.lake.commit import Note
@@ -137,10 +138,7 @@ def filled(lake: ArrowLake, *, trained: bool = True) -> None:
     put(lake, SILVER_LISTENERS, [said(n, consent="granted" if n < 35 else "refused") for n in range(38)] + [said(99)], DAY)
     put(lake, USER_SEGMENTS, [one(USER_SEGMENTS, listener_id=who(n), segment="night_owls" if n % 4 else "active") for n in people], DAY)
     put(lake, CLUSTERS, [one(CLUSTERS, listener_id=who(n), cluster="c1" if n < 25 else "c2") for n in people], DAY)
-    often = {"commute": (0.4, 0.25), "sleep": (0.1, 0.25), "late": (0.5, 0.5)}
-    put(lake, MOMENT_FEATURES, [one(MOMENT_FEATURES, moment=m, share=all_, usual_daypart="late") for m, (_, all_) in often.items()], DAY)
-    mine = {m: {"share": own, "everyone": all_} for m, (own, all_) in often.items()}
-    put(lake, AUDIENCE_MOMENTS, [one(AUDIENCE_MOMENTS, audience="morning_coffee", moment=m, **row) for m, row in mine.items()], DAY)
+    _moments(lake)
     tell = {"c1": ("more: hours heard", 25, 1.234, 31.5), "c2": ("less: hours heard", 15, -2.056, 4.25)}
     put(
         lake,
@@ -152,6 +150,7 @@ def filled(lake: ArrowLake, *, trained: bool = True) -> None:
         ],
         DAY,
     )
+    _fans(lake)
     morning = campaign("morning_coffee", exclude=("impatient",), top_share=0.25)
     late = campaign("late_games", clusters=("c8",), minimum=1_000)
     put(lake, AUDIENCES, [audience(morning, 30, holdout=10, model_version="3" if trained else None), audience(late, None)], DAY)
@@ -171,6 +170,28 @@ def filled(lake: ArrowLake, *, trained: bool = True) -> None:
         put(
             lake, APPROVALS, [one(APPROVALS, model="response", version="3", by="Grace", author="Ada", decision="approved", decided_at=NOON)]
         )
+
+
+def _moments(lake: ArrowLake) -> None:
+    often = {"commute": (0.4, 0.25), "sleep": (0.1, 0.25), "late": (0.5, 0.5)}
+    put(lake, MOMENT_FEATURES, [one(MOMENT_FEATURES, moment=m, share=all_, usual_daypart="late") for m, (_, all_) in often.items()], DAY)
+    mine = {m: {"share": own, "everyone": all_} for m, (own, all_) in often.items()}
+    put(lake, AUDIENCE_MOMENTS, [one(AUDIENCE_MOMENTS, audience="morning_coffee", moment=m, **row) for m, row in mine.items()], DAY)
+
+
+def _fans(lake: ArrowLake) -> None:
+    rungs = {"listeners": 30, "light": 10, "super": 10, "plays": 120}
+    told = {"top_share": 0.181, "top_low": 0.15, "top_high": 0.22}
+    put(
+        lake,
+        ARTIST_FANS,
+        [one(ARTIST_FANS, artist_id="a1", artist_name="Ada", **rungs), one(ARTIST_FANS, artist_id="all", **rungs, **told)],
+        DAY,
+    )
+    way = {"from_rung": "light", "to_rung": "moderate", "at_risk": 20, "hazard": 0.25, "low": 0.2, "high": 0.31}
+    put(lake, FAN_TRANSITIONS, [one(FAN_TRANSITIONS, **way)], DAY)
+    stands = {"community": "m1", "label": "jazz: Ada", "listeners": 30, "share": 0.6, "usual": 0.3, "rarity": 1.0, "part": 1.0}
+    put(lake, COMMUNITY_ARTISTS, [one(COMMUNITY_ARTISTS, artist_id="a1", artist_name="Ada", **stands)], DAY)
 
 
 def trained_as(version: str, **changes: Any) -> Row:

@@ -17,9 +17,10 @@ HOMES = {
     "great_expectations": {"validation/engine.py"},
     "mlflow": {"ray_tune/registry.py"},
     "ray": {"ray_tune/search.py"},
-    "deltalake": {"jobs/lake/arrow.py", "jobs/lake/committed.py", "jobs/lake/still.py", "jobs/lake/files.py", "jobs/lake/upkeep.py"},
+    "deltalake": {f"jobs/lake/{name}.py" for name in ("arrow", "committed", "foreign", "still", "files", "upkeep")},
     "delta": {"jobs/lake/spark.py"},
     "matplotlib": {"ray_tune/explain.py"},
+    "networkit": {"targeting/graph.py"},
 }
 OURS_AT_TOP = {"mlflow", "tests", "infra", *PACKAGES}
 

@@ -166,6 +166,31 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         ["morning"],
         COMMON | {"name": [("mornin", "unknown audience 'mornin'"), ("", "unknown audience ''")], "--date": DATES},
     ),
+    (overtone, "fans list", [], COMMON | {"--date": DATES}),
+    (overtone, "fans show", ["Ada"], COMMON | {"name": [("Ade", "unknown artist 'Ade'"), ("", "unknown artist ''")], "--date": DATES}),
+    (overtone, "communities list", [], COMMON | {"--date": DATES}),
+    (
+        overtone,
+        "communities show",
+        ["m1"],
+        COMMON | {"name": [("m2", "unknown community 'm2'"), ("", "unknown community ''")], "--date": DATES},
+    ),
+    (
+        overtone,
+        "communities find",
+        ["FILE"],
+        COMMON
+        | {
+            "TABLE": [*PATHS, ("nowhere.csv", "there is no file or folder 'nowhere.csv'"), ("FILE", "'FILE' cannot be read: ")],
+            "--edges": [("", "'FILE' cannot be read: ")],
+            "--counts": [("", "'FILE' cannot be read: ")],
+            "--least": COUNTS,
+            "--seed": SEEDS,
+            "--before": PATHS,
+            "--out": [*PATHS, ("FOLDER", "--out 'FOLDER': give a file that ends with .csv or .parquet")],
+            "--lake": [],  # the table is no lake's
+        },
+    ),
     (overtone, "model list", [], COMMON),
     (overtone, "model approve", ["1", "--by", "ada"], COMMON | {"version": VERSIONS, "--by": NOBODY, "--model": MODELS}),
     (
@@ -357,7 +382,7 @@ def test_a_file_where_a_folder_beside_the_lake_is_to_be_is_said_before_any_work(
     assert said(overtone, words, capsys) == (2, "", f"overtone {words[0]}: {what} '{beside}' is a file; give a folder\n")
 
 
-PLACES = {"source": 0, "PATH": 1, "name": 0, "version": 0, "{show,approve}": 0}
+PLACES = {"source": 0, "TABLE": 0, "PATH": 1, "name": 0, "version": 0, "{show,approve}": 0}
 
 
 def replaced(right: list[str], option: str, value: str) -> list[str]:

@@ -325,7 +325,7 @@ def test_every_command_helps_with_an_example_that_it_accepts(path: tuple[str, ..
 
 def test_the_commands_are_those_that_are_promised() -> None:
     wanted = {"demo", "ingest", "day", "tables", "status", "freshness", "leaks", "log", "doctor", "maintain"}
-    wanted |= {"table history", "table restore"}
+    wanted |= {"table history", "table restore", "fans list", "fans show"} | {f"communities {one}" for one in ("list", "show", "find")}
     wanted |= {f"audience {one}" for one in ("list", "show", "build", "export")} | {
         "model list",
         "model approve",

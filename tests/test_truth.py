@@ -7,9 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import communities
 import contexts
+import fans
 import intake
 import listeners
+import numpy as np
 import pytest
 import response
 from worlds import Size
@@ -59,3 +62,21 @@ def test_what_is_estimated_has_an_interval_around_it(rows: dict[str, Row], name:
     assert all(math.isfinite(number) for number in (one.low, one.value, one.high))
     assert one.low <= one.value <= one.high
     assert one.seeds == SMALL.seeds
+
+
+def test_planted_communities_are_found_again_on_a_small_graph() -> None:
+    found = communities.of_graph(5, nodes=2_000, groups=8)
+    assert found["communities_ami"].value > 0.9
+    assert found["communities_warm_ari"].value >= found["communities_warm_ari"].value - found["communities_warm_over_cold"].value
+    assert all(one.low <= one.value <= one.high for one in found.values())
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_planted_hazards_and_shares_lie_in_most_intervals_of_small_worlds(compiling: SparkSession) -> None:
+    error, covered = fans.hazard(compiling, np.random.default_rng(5), 30)
+    assert error.low < 0.02
+    assert covered.high > 0.9
+    error, covered = fans.top_share(compiling, np.random.default_rng(5), 12)
+    assert error.low < 0.02
+    assert covered.high > 0.85

@@ -12,6 +12,7 @@ from jobs.features.feature import Distinct, Feature, Measure, billionths, signed
 
 GENRES = ("pop", "rock", "rap", "r&b", "latin", "edm", "jazz", "classical")
 SLUGS = {genre: genre.replace("&", "n") for genre in GENRES}
+ASKED_FOR = "source IN ('search', 'library', 'profile', 'album')"
 MOODS = ("energy", "valence", "danceability", "acousticness")
 # A mean is over the plays that it sums: those of tracks all of whose moods are known.
 DESCRIBED = " AND ".join(f"{mood} IS NOT NULL" for mood in MOODS)
@@ -36,7 +37,7 @@ MEASURES = (
         for mood in MOODS
     ),
     Measure("sourced", "listens", "count_if(source IS NOT NULL)", "plays of which the source is known"),
-    Measure("intentional", "listens", "count_if(source IN ('search', 'library', 'profile', 'album'))", "plays the listener asked for"),
+    Measure("intentional", "listens", f"count_if({ASKED_FOR})", "plays the listener asked for"),
 )
 
 DISTINCTS = (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from jobs import run as runner
+from jobs.lake.commit import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +78,19 @@ def job(name: str, writes: str, weight: float) -> Stage:
     return Stage(name, writes, f'spark-submit jobs/{name}.py $dates --lake "$lake"', weight, run, stale)
 
 
+def latest(name: str, writes: str, weight: float, before: int = 0) -> Stage:
+    """Return the stage of a Spark job that is made for the last date alone; it also makes up for one `before` days before, if missing."""
+    every = job(name, writes, weight)
+
+    def needed(day: Day) -> Day:
+        made = import_module(f"jobs.{name}").JOB.writes
+        earlier = day.last - timedelta(days=before)
+        return replace(day, dates=(day.last,) if stamp(earlier) in day.lake.arrow.published(made) else (earlier, day.last))
+
+    line = f'spark-submit jobs/{name}.py --date "$date" --lake "$lake"'
+    return replace(every, line=line, run=lambda day: every.run(needed(day)), stale=lambda day: every.stale(needed(day)))
+
+
 def step(name: str, writes: str, weight: float, line: str, run: Callable[[Day], Done]) -> Stage:
     """Return a stage that is no Spark job of jobs/."""
     return Stage(name, writes, line, weight, run, lambda _: LOOKS)
@@ -103,6 +118,13 @@ def clusters(day: Day) -> Done:
     return _done(cluster(day.lake, day.last))
 
 
+def communities(day: Day) -> Done:
+    """Find communities of consenting listeners."""
+    from targeting.communities import find
+
+    return _done(find(day.lake, day.last))
+
+
 def audiences(day: Day) -> Done:
     """Build the audiences of all campaigns and book them."""
     from targeting.audiences import build
@@ -121,9 +143,11 @@ def _done(outcome: runner.Outcome) -> Done:
     return Done(outcome.sentence, outcome.state == runner.PUBLISHED, outcome.rows)
 
 
+LATEST = ("fan_ladder", "artist_fans", "fan_transitions")  # jobs that are asked for the last date alone
 JOBS = (
     *("listeners", "tracks", "listens", "sessions", "user_days", "user_features"),
-    *("context_features", "session_moments", "moment_features", "user_segments", "segment_overlaps", "examples"),
+    *("context_features", "session_moments", "moment_features", "user_segments", "segment_overlaps"),
+    *(*LATEST, "examples"),
 )
 
 STAGES: tuple[Stage, ...] = (
@@ -138,10 +162,14 @@ STAGES: tuple[Stage, ...] = (
     job("moment_features", "features.moment_features", 4),
     job("user_segments", "segments.user_segments", 8),
     job("segment_overlaps", "segments.segment_overlaps", 5),
+    latest("fan_ladder", "features.fan_ladder", 12, before=7),
+    latest("artist_fans", "features.artist_fans", 6),
+    latest("fan_transitions", "features.fan_transitions", 5),
     job("examples", "examples.response", 12),
     step("train", "models.trainings", 40, 'python -m ray_tune response --as-of "$date" --trials 4 --lake "$lake"', train),
     step("scores", "targeting.scores", 6, 'overtone day --date "$date" --only scores --lake "$lake"', scores),
     step("clusters", "targeting.clusters", 13, 'overtone day --date "$date" --only clusters --lake "$lake"', clusters),
+    step("communities", "targeting.communities", 12, 'overtone day --date "$date" --only communities --lake "$lake"', communities),
     step("audiences", "targeting.audiences", 6, 'overtone audience build --date "$date" --lake "$lake"', audiences),
     step("export", "files", 2, 'overtone audience export --date "$date" --lake "$lake"', export),
 )

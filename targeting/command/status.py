@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> Reply:
 def stale_dates(lake: ArrowLake) -> dict[str, list[str]]:
     """Return, a table, the dates whose rows do not match their inputs any more.
 
-    Of scores and clusters only the latest date is asked: they are made for no other. Audiences depend on a campaign file
+    Of fans, scores, clusters and communities only the latest date is asked: they are made for no other. Audiences depend on a campaign file
     besides, which `overtone audience build` compares.
     """
     from jobs.run import stale
@@ -68,29 +68,31 @@ def stale_dates(lake: ArrowLake) -> dict[str, list[str]]:
         dates = with_events(lake)
     except WrongUse:
         return {}
-    asked = [(one, dates) for one in _made()] + [(one, dates[-1:]) for one in _delivered(lake)]
+    asked = [(one, dates[-1:] if newest else dates) for one, newest in _made()] + [(one, dates[-1:]) for one in _delivered(lake)]
     found = {one.writes.name: sorted(str(day) for day in stale(one, lake, days)) for one, days in asked}
     return {name: days for name, days in found.items() if days}
 
 
 def jobs_of(lake: ArrowLake) -> list[Job]:
     """Return the jobs that make tables of a lake, but those that depend on a campaign file."""
-    return [*_made(), *_delivered(lake)]
+    return [*(one for one, _ in _made()), *_delivered(lake)]
 
 
-def _made() -> list[Job]:
+def _made() -> list[tuple[Job, bool]]:
+    """Return the jobs of jobs/, each with whether it is asked for the latest date alone."""
     from importlib import import_module
 
-    from targeting.command.stages import JOBS
+    from targeting.command.stages import JOBS, LATEST
 
-    return [import_module(f"jobs.{name}").JOB for name in JOBS]
+    return [(import_module(f"jobs.{name}").JOB, name in LATEST) for name in JOBS]
 
 
 def _delivered(lake: ArrowLake) -> list[Job]:
     from ray_tune.ledger import serving
-    from targeting import clusters
+    from targeting import clusters, communities
 
-    jobs = [one for one in (clusters.ASSIGN, clusters.DESCRIBE) if lake.exists(one.writes)]
+    made = (clusters.ASSIGN, clusters.DESCRIBE, communities.FIND, communities.ASSIGN)
+    jobs = [one for one in made if lake.exists(one.writes)]
     version = serving(lake, MODEL)
     if version is None:
         return jobs

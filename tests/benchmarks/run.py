@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import audit
+import communities
 import day
 import features
 import pointintime
@@ -15,6 +16,7 @@ PROGRAMS = {
     "day": day.measure,
     "features": features.measure,
     "pointintime": pointintime.measure,
+    "communities": communities.measure,
 }
 
 if __name__ == "__main__":

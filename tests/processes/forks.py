@@ -39,9 +39,10 @@ IMPORTED = (
     "targeting.command.demo",
     "targeting.command.stages",
 )
-IMPORTED = (*IMPORTED, "targeting.audiences", "targeting.clusters", "targeting.scoring", "targeting.exports")
+IMPORTED = (*IMPORTED, "targeting.audiences", "targeting.clusters", "targeting.communities", "targeting.scoring", "targeting.exports")
 
-MADE_BY = (*(f"jobs.{name}" for name in JOBS), "targeting.audiences", "targeting.clusters", "targeting.scoring", "ray_tune.run")
+MADE_BY = (*(f"jobs.{name}" for name in JOBS), "targeting.audiences", "targeting.clusters", "targeting.communities")
+MADE_BY = (*MADE_BY, "targeting.scoring", "ray_tune.run")
 
 
 class Forks:

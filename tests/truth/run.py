@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+import communities
 import contexts
+import fans
 import intake
 import listeners
 import moments
@@ -22,6 +24,8 @@ PROGRAMS = {
     "sessions": intake.sessions,
     "moments": moments.moments,
     "effects": contexts.effects,
+    "fans": fans.fans,
+    "communities": communities.found,
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,193 @@
+"""Fans in small worlds of their own: planted super listeners found, the top 2 %'s share and weekly hazards inside their intervals."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import functions as F
+from results import Measured, Row, row
+from scipy.stats import norm
+
+from jobs.artist_fans import artist_fans
+from jobs.contracts.fans import FAN_LADDER, GONE
+from jobs.contracts.silver import LISTENS, SILVER_TRACKS
+from jobs.fan_ladder import fan_ladder
+from jobs.fan_transitions import STEP, fan_transitions
+from jobs.lake.address import Address
+from jobs.lake.schema import arrow_schema
+from jobs.lake.spark import SparkLake
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pyspark.sql import SparkSession
+    from worlds import Size
+
+    from validation.contract import Table
+
+COMMAND = "make truth NAME=fans"
+DAY = date(2026, 11, 9)
+ARTISTS, LISTENERS = 20, 1_500
+TOP, SHARE = 0.02, 0.18  # of an artist's listeners, and of its streams that Spotify says they hold
+REPLICATIONS = 1_000
+HAZARDS = {"programmed": 0.05, "moderate": 0.08, GONE: 0.3}  # of those who stood on light a week before
+ASKED, HEARD = ("search", "library", "profile", "album"), ("editorial", "radio", "autoplay")
+
+
+def fans(size: Size) -> list[Row]:
+    """Measure rungs, shares and hazards on every seed."""
+    spark = SparkLake(Address.parse(str(size.folder / "fans"))).spark
+    found = {seed: superfans(spark, np.random.default_rng(seed)) for seed in size.seeds}
+    shares = {seed: top_share(spark, np.random.default_rng(seed), REPLICATIONS) for seed in size.seeds}
+    hazards = {seed: hazard(spark, np.random.default_rng(seed), REPLICATIONS) for seed in size.seeds}
+    planted = f"planted super listeners, {TOP:.0%} of each artist's, among listeners who hear as much unasked or come as often"
+    return [
+        row(
+            "superfan_precision",
+            f"share of those on the rung super who are {planted}",
+            ">= 0.9",
+            {s: one[0] for s, one in found.items()},
+            COMMAND,
+        ),
+        row("superfan_recall", f"share found on the rung super of {planted}", ">= 0.9", {s: one[1] for s, one in found.items()}, COMMAND),
+        row(
+            "top_share_error",
+            f"mean share of streams of the top {TOP:.0%}, less the planted {SHARE:.0%}: its size",
+            "<= 0.01",
+            {s: one[0] for s, one in shares.items()},
+            COMMAND,
+        ),
+        row(
+            "top_share_coverage",
+            f"share of {REPLICATIONS:,} artists of 1,000 listeners whose 95 % interval holds the planted share",
+            ">= 0.8",
+            {s: one[1] for s, one in shares.items()},
+            COMMAND,
+        ),
+        row(
+            "hazard_error",
+            "farthest mean hazard of a way off a rung from the planted one",
+            "<= 0.005",
+            {s: one[0] for s, one in hazards.items()},
+            COMMAND,
+        ),
+        row(
+            "hazard_coverage",
+            f"share of {REPLICATIONS:,} weeks whose 95 % intervals hold the planted hazard, the worst way",
+            ">= 0.9",
+            {s: one[1] for s, one in hazards.items()},
+            COMMAND,
+        ),
+    ]
+
+
+def superfans(spark: SparkSession, rng: np.random.Generator) -> tuple[Measured, Measured]:
+    """Return precision and recall of the rung super, in listens of a month in which some ask for an artist nearly every day."""
+    pairs = ARTISTS * LISTENERS
+    planted = rng.permuted(np.tile(np.arange(LISTENERS) < TOP * LISTENERS, (ARTISTS, 1)), axis=1).ravel()
+    unasked = 1 + rng.geometric(0.2, pairs) + np.where(rng.random(pairs) < 0.05, 40, 0)
+    asked = np.where(planted, 20 + rng.poisson(20, pairs), rng.poisson(rng.gamma(0.5, 3, pairs)))
+    # Some ask for one song all month long: as often as fans, but never for three.
+    devoted = ~planted & (rng.random(pairs) < 0.01)
+    asked = np.where(devoted, 40, asked)
+    pair = np.concatenate((np.repeat(np.arange(pairs), asked), np.repeat(np.arange(pairs), unasked)))
+    active = np.arange(len(pair)) < asked.sum()
+    days = rng.integers(0, 28, len(pair))
+    track = np.where(devoted[pair] & active, 0, rng.integers(0, 12, len(pair)))
+    source = np.where(
+        active, np.array(ASKED)[rng.integers(0, len(ASKED), len(pair))], np.array(HEARD)[rng.integers(0, len(HEARD), len(pair))]
+    )
+    listens = {
+        "date": np.datetime64(DAY) - days.astype("timedelta64[D]"),
+        "listener_id": _ids("l", pair % LISTENERS),
+        "artist_id": _ids("a", pair // LISTENERS),
+        "track_id": _ids("t", track),
+        "source": source,
+        "kind": np.full(len(pair), "track"),
+    }
+    ladder = fan_ladder(_frame(spark, LISTENS, listens), dates=(DAY,)).where("rung = 'super'")
+    got = {(one.listener_id, one.artist_id) for one in ladder.select("listener_id", "artist_id").collect()}
+    true = set(zip(_ids("l", np.flatnonzero(planted) % LISTENERS), _ids("a", np.flatnonzero(planted) // LISTENERS), strict=True))
+    return _rate(len(got & true), len(got)), _rate(len(got & true), len(true))
+
+
+def top_share(spark: SparkSession, rng: np.random.Generator, artists: int, listeners: int = 1_000) -> tuple[Measured, Measured]:
+    """Return how far the mean share lies from the planted one, and how many artists' intervals hold it; each artist is a draw.
+
+    Plays are lognormal, whose Lorenz curve is Phi(Phi^-1(p) - sigma): some listeners have very many.
+    """
+    sigma = norm.ppf(1 - TOP) + norm.ppf(SHARE)
+    plays = 1 + np.floor(50 * np.exp(sigma * rng.standard_normal(artists * listeners)))
+    pair = np.arange(len(plays))
+    rows = {
+        "listener_id": _ids("l", pair),
+        "artist_id": _ids("a", pair // listeners),
+        "plays": plays.astype(np.int64),
+        "rung": np.full(len(pair), "light"),
+    }
+    found = artist_fans(_frame(spark, FAN_LADDER, rows), spark.createDataFrame([], SILVER_TRACKS.ddl), dates=(DAY,))
+    shares = found.where("artist_id <> 'all'").select("top_share", "top_low", "top_high").toPandas().to_numpy()
+    return _apart(shares[:, 0] - SHARE), _rate(int(((shares[:, 1] <= SHARE) & (shares[:, 2] >= SHARE)).sum()), len(shares))
+
+
+def hazard(spark: SparkSession, rng: np.random.Generator, weeks: int, listeners: int = 100) -> tuple[Measured, Measured]:
+    """Return the farthest mean hazard from its planted value, and the worst coverage; a listener moves with every second artist alike."""
+    artists = 5
+    ways, chances = [*HAZARDS, "light"], [*HAZARDS.values(), 1 - sum(HAZARDS.values())]
+    shape = (weeks, listeners, artists)
+    alike = np.broadcast_to(rng.choice(len(ways), (weeks, listeners, 1), p=chances), shape)
+    to = np.where(rng.random(shape) < 0.5, alike, rng.choice(len(ways), shape, p=chances)).ravel()
+    pair = np.arange(to.size)
+    dates = np.datetime64(DAY) - (pair // (listeners * artists) * 2 * STEP).astype("timedelta64[D]")
+    names = {"listener_id": _ids("l", pair // artists), "artist_id": _ids("a", pair % artists)}
+    before = _frame(spark, FAN_LADDER, {"date": dates - np.timedelta64(STEP, "D"), **names, "rung": np.full(len(pair), "light")})
+    stay = to != ways.index(GONE)
+    now = _frame(
+        spark, FAN_LADDER, {"date": dates[stay], **{name: one[stay] for name, one in names.items()}, "rung": np.array(ways)[to[stay]]}
+    )
+    asked = tuple(DAY - timedelta(days=2 * STEP * week) for week in range(weeks))
+    found = fan_transitions(before.unionByName(now), dates=asked).where(F.col("to_rung").isin(*HAZARDS)).toPandas()
+    errors, covers = [], []
+    for way, chance in HAZARDS.items():
+        mine = found[found.to_rung == way]
+        errors.append(_apart(mine.hazard.to_numpy() - chance))
+        covers.append(_rate(int(((mine.low <= chance) & (mine.high >= chance)).sum()), weeks))
+    return max(errors, key=lambda one: one.high), min(covers, key=lambda one: one.low)
+
+
+def _frame(spark: SparkSession, table: Table, columns: dict[str, NDArray[np.generic]]) -> object:
+    schema, rows = arrow_schema(table), len(columns["listener_id"])
+    plain = {
+        "string": "x",
+        "bigint": 0,
+        "int": 0,
+        "double": 0.5,
+        "date": DAY,
+        "timestamp": datetime(2026, 1, 1, tzinfo=UTC),
+        "boolean": False,
+    }
+    given = {name: pa.array(one).cast(schema.field(name).type) for name, one in columns.items()}
+    filled = {c.name: pa.repeat(pa.scalar(plain[c.dtype], schema.field(c.name).type), rows) for c in table.columns if c.required}
+    return spark.createDataFrame(pa.table({name: (filled | given)[name] for name in table.names if name in filled | given}))
+
+
+def _ids(letter: str, numbers: NDArray[np.int64]) -> NDArray[np.str_]:
+    return np.char.add(letter, numbers.astype(str))
+
+
+def _rate(hits: int, of: int) -> Measured:
+    """Return a share with Wilson's interval."""
+    z2 = 1.96**2
+    share = hits / of
+    middle, half = (share + z2 / (2 * of)) / (1 + z2 / of), sqrt(z2 * (share * (1 - share) / of + z2 / (4 * of * of))) / (1 + z2 / of)
+    return Measured(share, max(middle - half, 0.0), min(middle + half, 1.0))
+
+
+def _apart(differences: NDArray[np.float64]) -> Measured:
+    """Return how far a mean difference lies from none, with its interval."""
+    middle, half = float(differences.mean()), 1.96 * float(differences.std(ddof=1)) / sqrt(len(differences))
+    ends = sorted((abs(middle - half), abs(middle + half)))
+    return Measured(abs(middle), 0.0 if abs(middle) < half else ends[0], ends[1])
