@@ -90,7 +90,7 @@ def _delivered(lake: ArrowLake) -> list[Job]:
     from ray_tune.ledger import serving
     from targeting import clusters
 
-    jobs = [one for one in (clusters.ASSIGN, clusters.DESCRIBE) if lake.exists(one.writes)]
+    jobs = [one for one in clusters.JOBS if lake.exists(one.writes)]
     version = serving(lake, MODEL)
     if version is None:
         return jobs
