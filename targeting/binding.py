@@ -51,6 +51,19 @@ def sentence(event: Mapping[str, Any]) -> str:
     return said.get(event["event"], event["reason"] or f"cluster {name} {event['event']}")
 
 
+def news(events: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what happened on a date, a sentence each; that everything is born on a first date is no news."""
+    rows = sorted(events, key=lambda row: number(row["cluster"]))
+    first = all(row["event"] == "birth" for row in rows)
+    return [] if first else list(dict.fromkeys(sentence(row) for row in rows))
+
+
+def number(cluster: str) -> int:
+    """Return an id's number, by which clusters are put in order."""
+    digits = cluster[1:]
+    return int(digits) if digits.isdecimal() else 0
+
+
 def _dated(event: Mapping[str, Any]) -> str:
     return f"{sentence(event)}, on {event['date']}"
 

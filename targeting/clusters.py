@@ -10,7 +10,7 @@ from jobs.contracts.delivery import CLUSTER_MODELS, CLUSTERS, LINEAGE
 from jobs.contracts.derived import USER_FEATURES
 from jobs.contracts.silver import SILVER_LISTENERS
 from jobs.run import NOTHING, PUBLISHED, Job, Outcome, Read, run
-from targeting.binding import sentence
+from targeting.binding import news
 from targeting.naming import FEATURES
 from targeting.profiles import DESCRIBE
 
@@ -39,7 +39,7 @@ def cluster(lake: SparkLake, day: date) -> Outcome:
     if assigned.state == PUBLISHED and not assigned.rows:
         words = f"{CLUSTERS.name}: nobody was clustered, fewer than {FEWEST} listeners of {day} agreed to advertising"
     elif state == PUBLISHED:
-        words = "; ".join((words, *_events(lake, day)))
+        words = "; ".join((words, *news(lake.arrow.read(LINEAGE, [day]).to_pylist())))
     return Outcome(CLUSTERS.name, state, assigned.dates, assigned.rows, version=assigned.version, sentence=words)
 
 
@@ -129,13 +129,6 @@ def _nearest(model: Model) -> str:
 
 def _listed(words: Any) -> str:
     return ", ".join(f"'{word}'" for word in sorted(words)) or "NULL"
-
-
-def _events(lake: SparkLake, day: date) -> list[str]:
-    """Return what happened on a date in words; on a first date everything is born, which is no news."""
-    rows = sorted(lake.arrow.read(LINEAGE, [day]).to_pylist(), key=lambda row: int(row["cluster"][1:]))
-    first = all(row["event"] == "birth" for row in rows)
-    return [] if first else list(dict.fromkeys(sentence(row) for row in rows))
 
 
 ADDED = tuple((name, CLUSTERS.by_name[name].dtype) for name in ("cluster", "nearest", "margin"))

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 import pyarrow.compute as pc
 
 from jobs.catalogue import TABLES
-from jobs.contracts.delivery import APPROVALS, AUDIENCES, BOOKINGS, CLUSTER_PROFILES
+from jobs.contracts.delivery import APPROVALS, AUDIENCES, BOOKINGS, CLUSTER_PROFILES, LINEAGE
 from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.operations import FILES, QUARANTINE, VERDICTS
 from jobs.contracts.silver import SILVER_LISTENERS
+from targeting.binding import news, number
 from targeting.drawing import Bar, Curve, heat
 from targeting.flow import Layer, flow
-from targeting.wording import Trait, asks, counted, meaning, share, short, traits
+from targeting.wording import Trait, asks, counted, explained, meaning, share, short, traits
 from validation.gates.release import GRAIN
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class PageData:
     small_segments: tuple[str, ...]
     audiences: tuple[Mapping[str, Any], ...]
     clusters: tuple[Mapping[str, Any], ...]
+    events: tuple[str, ...]
     traits: tuple[tuple[str, bool], ...]
     refused: tuple[Bar, ...]
     taken: Mapping[str, int]
@@ -83,8 +86,9 @@ def collect(lake: ArrowLake, day: date, summary: Mapping[str, Any] | None) -> Pa
         consent=_consent(lake, day, stated, ASSUMED if assumed else STATED),
         segments=tuple(bar for bar in segments if bar.value >= GRAIN),
         small_segments=tuple(bar.label for bar in segments if bar.value < GRAIN),
-        audiences=_audiences(lake, day),
+        audiences=_audiences(lake, day, {one["name"]: one["called"] for one in found if one["called"]}),
         clusters=found,
+        events=tuple(news(lake.read(LINEAGE, [day]).to_pylist())),
         traits=_traits(found),
         refused=_refused(lake),
         taken=taken,
@@ -133,14 +137,14 @@ def _segments(lake: ArrowLake, day: date) -> tuple[Bar, ...]:
     return tuple(Bar(str(name).replace("_", " "), n) for name, n in counts.most_common())
 
 
-def _audiences(lake: ArrowLake, day: date) -> tuple[Mapping[str, Any], ...]:
+def _audiences(lake: ArrowLake, day: date, names: Mapping[str, str]) -> tuple[Mapping[str, Any], ...]:
     booked = {row["campaign"]: row for row in lake.read(BOOKINGS, [day]).to_pylist()}
     rows = sorted(lake.read(AUDIENCES, [day]).to_pylist(), key=lambda row: (row["state"] != "built", -(row["listeners"] or 0)))
     largest = max([row["listeners"] or 0 for row in rows] + [row["minimum"] for row in rows] or [1])
     return tuple(
         {
             **row,
-            "asks": asks(json.loads(row["definition"])),
+            "asks": asks(json.loads(row["definition"]), names),
             "booking": booked.get(row["audience"]),
             "width": (row["listeners"] or 0) / largest,
             "mark": row["minimum"] / largest,
@@ -154,15 +158,19 @@ def _clusters(lake: ArrowLake, day: date) -> tuple[Mapping[str, Any], ...]:
     found: dict[str, dict[str, Any]] = {}
     rows = lake.read(CLUSTER_PROFILES, [day]).to_pylist()
     whole = sum({row["cluster"]: row["listeners"] for row in rows}.values())
+    profiles = groupby(sorted(rows, key=lambda row: str(row["cluster"])), key=lambda row: str(row["cluster"]))
+    why = {name: explained(profile) for name, profile in profiles}
     for row in rows:
         told = row["listeners"] >= GRAIN
         said = traits(row["label"]) if told else (Trait("", "too few to be described"),)
         size = f"{row['listeners']:,}" if told else f"under {GRAIN}"
-        plain = {"name": row["cluster"], "traits": said, "size": size, "share": share(row["listeners"], whole) if told else "", "cells": {}}
+        part = share(row["listeners"], whole) if told else ""
+        plain = {"name": row["cluster"], "traits": said, "size": size, "share": part, "cells": {}}
+        plain |= {"called": row["name"] if told else None, "why": why[row["cluster"]] if told else ""}
         one = found.setdefault(row["cluster"], plain)
         if told:
             one["cells"][row["feature"]] = {"z": row["z"], "mean": row["mean"], "color": heat(row["z"]), "words": meaning(row["feature"])}
-    return tuple(found[name] for name in sorted(found))
+    return tuple(found[name] for name in sorted(found, key=number))
 
 
 def _traits(clusters: tuple[Mapping[str, Any], ...]) -> tuple[tuple[str, bool], ...]:

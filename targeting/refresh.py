@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jobs.contracts.delivery import CLUSTERS_ENDED
+from targeting.binding import number
 from targeting.centres import Scale, learn, nearest, spread, steadiness
 from targeting.lineage import Event, Flow, agreement, follow, founded, kin, shift
 from validation.gates.stability import stability
@@ -46,7 +47,7 @@ class Model:
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, Any]], features: Sequence[str]) -> Model | None:
         """Read a date's rows; a feature that they do not know is at its mean everywhere."""
-        living = sorted((row for row in rows if row["event"] not in CLUSTERS_ENDED), key=lambda row: int(row["cluster"][1:]))
+        living = sorted((row for row in rows if row["event"] not in CLUSTERS_ENDED), key=lambda row: number(row["cluster"]))
         if not living:
             return None
         place = {name: n for n, name in enumerate(living[0]["features"])}

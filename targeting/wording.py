@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobs.contracts.derived import EXAMPLES, USER_FEATURES
+from targeting.naming import NOTABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 MEANING = {column.name: column.meaning for table in (EXAMPLES, USER_FEATURES) for column in table.columns}
 WINDOW = re.compile(r", last (\d+ days|day)$")
@@ -22,6 +23,8 @@ SHORTER = (
     (re.compile(r"^mean "), ""),
 )
 LEAST = 0.01  # percent
+REASONS = 3  # features that explain a cluster
+TOLD = 1.05  # times everybody's mean, at least, that are told: below it a number would read 1.0
 SIGNS = {"more": "above", "less": "below"}
 
 
@@ -56,13 +59,24 @@ def traits(label: str) -> tuple[Trait, ...]:
     return tuple(found)
 
 
-def asks(definition: Mapping[str, Any]) -> str:
-    """Say in words whom a campaign asks for."""
+def explained(profile: Iterable[Mapping[str, Any]]) -> str:
+    """Return in what a cluster is above everybody beyond doubt, by its published rows: the ratio with its 95 % interval."""
+    sure = [row for row in profile if row["z"] >= NOTABLE and (row["lift_low"] or 0) >= TOLD]
+    most = sorted(sure, key=lambda row: (-row["z"], row["feature"]))[:REASONS]
+    return "; ".join(
+        f"{short(meaning(row['feature']))} {row['lift']:.1f} times everybody's ({row['lift_low']:.1f} to {row['lift_high']:.1f})"
+        for row in most
+    )
+
+
+def asks(definition: Mapping[str, Any], names: Mapping[str, str] | None = None) -> str:
+    """Say in words whom a campaign asks for; `names` are what its date's clusters are called."""
+    called = {name: f"{name} ({words})" for name, words in (names or {}).items()}
     parts = []
     if definition["include"]:
         parts.append("in " + " or ".join(definition["include"]))
     if definition["clusters"]:
-        parts.append("in cluster " + " or ".join(definition["clusters"]))
+        parts.append("in cluster " + " or ".join(called.get(name, name) for name in definition["clusters"]))
     if definition["top_share"]:
         parts.append(f"among the {definition['top_share']:.0%} likeliest to click on {definition['category']}")
     if definition["exclude"]:
