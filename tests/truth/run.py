@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import intake
+import lineage
 import listeners
 import response
 from results import main
@@ -18,6 +19,7 @@ PROGRAMS = {
     "features": listeners.features,
     "defects": intake.defects,
     "sessions": intake.sessions,
+    "lineage": lineage.lineage,
 }
 
 if __name__ == "__main__":
