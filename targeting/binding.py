@@ -46,7 +46,7 @@ def sentence(event: Mapping[str, Any]) -> str:
         "birth": f"cluster {name} is new",
         "split": f"cluster {name} split off from {other} with {with_share}",
         "merge": f"cluster {name} merged into {other}, where {with_share} are",
-        "death": f"cluster {name} ended" + (f"; most of its listeners, {share:.0%}, are in {other}" if other else ""),
+        "death": f"cluster {name} ended" + (f"; the largest part of its listeners, {share:.0%}, is in {other}" if other else ""),
     }
     return said.get(event["event"], event["reason"] or f"cluster {name} {event['event']}")
 

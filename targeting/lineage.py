@@ -40,7 +40,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to a cluster. `other` is whom it split off from or merged into, or where most of a dead one's listeners are now.
+    """What happened to a cluster. `other` is whom it split off from or merged into, or where the largest part of a dead one's is now.
 
     `share` is the part of the older cluster's listeners that went along.
     """

@@ -286,7 +286,7 @@ def test_a_campaign_follows_its_clusters_or_is_told_why_not(spark: SparkSession)
     assert {name: len(mine) for name, mine in found.items()} == {"split": 20, "both": 20}
     split = "cluster c5 split off from c1 with 38% of its listeners, on 2026-11-09; c1 is the part that is followed"
     merged = "cluster c2 merged into c1, where 62% of its listeners are, on 2026-11-09; name c1 to reach them"
-    dead = "cluster c3 ended; most of its listeners, 40%, are in c5, on 2026-11-09; name c5 to reach them"
+    dead = "cluster c3 ended; the largest part of its listeners, 40%, is in c5, on 2026-11-09; name c5 to reach them"
     assert {name: row["reason"] for name, row in rows.items()} == {
         "split": f"at least 10 listeners can be reached: {split}",
         "merged": f"none of its clusters lives on: {merged}",

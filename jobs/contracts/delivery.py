@@ -66,7 +66,7 @@ CLUSTER = Column("cluster", "string", "id of the cluster: kept from date to date
 CLUSTERS_ENDED = ("merge", "death")
 CLUSTER_EVENTS = ("survived", "kept", "birth", "split", *CLUSTERS_ENDED)
 EVENT = Column("event", "string", f"what became of it: one of {', '.join(CLUSTER_EVENTS)}", required=True)
-OTHER = Column("other", "string", "split: what it left; merge: where it went; death: where most of its listeners are")
+OTHER = Column("other", "string", "split: what it left; merge: where it went; death: where the largest part of its listeners is")
 PART = Column("share", "double", "share of the older cluster's listeners that went along; null for a birth")
 WHY = Column("reason", "string", "why the clusters of an earlier date were kept; null where they were not")
 

@@ -149,7 +149,7 @@ def _plain(field: pa.Field, many: int) -> pa.Array:
     """Return a column that nothing here asks about: null where it may be."""
     if field.nullable:
         return pa.nulls(many, field.type)
-    plain = {pa.string(): "unknown", pa.bool_(): False}.get(field.type, demo.FIRST_DAY)
+    plain = {"string": "unknown", "bool": False, "date32[day]": demo.FIRST_DAY}.get(str(field.type), 0)
     return pa.array([plain] * many, field.type)
 
 
