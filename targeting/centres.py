@@ -5,11 +5,14 @@ Points are standardised features, listeners by features. Everything runs on one 
 
 from __future__ import annotations
 
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
@@ -70,7 +73,7 @@ def learn(points: Floats, before: Floats | None, most: int, seed: int = 1) -> Le
     unless others are better by `GAIN`: two solutions that are about as good must not take turns.
     """
     few = points[:TRIED]
-    with threadpool_limits(1):
+    with _alone():
         found = max(_found(few, max(most, 0 if before is None else len(before)), seed), key=lambda one: one[0])
         moved = [] if before is None else list(_judged(few, _moved(few, before), least=GRAIN))
         if moved and moved[0][0] >= found[0] - GAIN:
@@ -93,10 +96,18 @@ def steadiness(points: Floats, learnt: Learnt) -> float:
     """Return the adjusted Rand index (Hubert and Arabie 1985) with centres learnt the same way from resamples, their mean."""
     few = points[:TRIED]
     own, rng = nearest(few, learnt.centres), np.random.default_rng(AGAIN)
-    with threadpool_limits(1):
+    with _alone():
         resamples = (few[rng.integers(len(few), size=len(few))] for _ in range(AGAIN))
         fits = (_found_or_moved(one, len(learnt.centres), learnt.start) for one in resamples)
         return float(np.mean([adjusted_rand_score(own, fit.predict(few)) for fit in fits]))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep to one thread. That there are fewer different points than clusters is no warning: such clusters are too small to be taken."""
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def _found(few: Floats, most: int, seed: int) -> Iterator[tuple[float, Floats]]:

@@ -43,8 +43,8 @@ def cluster(lake: SparkLake, day: date) -> Outcome:
     return Outcome(CLUSTERS.name, state, assigned.dates, assigned.rows, version=assigned.version, sentence=words)
 
 
-def models(features: DataFrame, listeners: DataFrame, models: DataFrame, assigned: DataFrame, *, dates: Dates) -> DataFrame:
-    """Learn a date's clusters from those of the last date before, `models` with the listeners `assigned` to them."""
+def models(features: DataFrame, listeners: DataFrame, earlier: DataFrame, assigned: DataFrame, *, dates: Dates) -> DataFrame:
+    """Learn a date's clusters from those of the last date before: its model, and the listeners `assigned` by it."""
     from targeting.refresh import Model, refresh
 
     (day,) = dates
@@ -52,7 +52,7 @@ def models(features: DataFrame, listeners: DataFrame, models: DataFrame, assigne
     people = mine.count()
     rows: list[dict[str, Any]] = []
     if people >= FEWEST:
-        before = Model.of([row.asDict() for row in models.collect()], FEATURES)
+        before = Model.of([row.asDict() for row in earlier.collect()], FEATURES)
         rows = refresh(day, _sample(mine, assigned, people), FEATURES, before, max(2, min(MOST, people // EACH)))
     values = [tuple(row[name] for name in CLUSTER_MODELS.names) for row in rows]
     return features.sparkSession.createDataFrame(values, CLUSTER_MODELS.ddl)

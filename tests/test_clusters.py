@@ -277,6 +277,9 @@ def test_as_many_clusters_as_there_are_groups_and_yesterdays_unless_others_are_c
     poor = centres.learn(points, fresh.centres[:2], MOST)
     assert (len(poor.centres), poor.start) == (3, None)
     assert centres.steadiness(points, fresh) > 0.99
+    alike = np.ones((60, 4))
+    assert len(centres.learn(alike, np.ones((2, 4)), MOST).centres) == 1
+    assert centres.steadiness(alike, centres.learn(alike, None, MOST)) == 1.0
     noise = np.random.default_rng(0).normal(size=(400, 5))
     assert len(centres.learn(noise, None, MOST).centres) == 1, "there are no groups in noise"
     assert centres.steadiness(noise, centres.Learnt(centres.KMeans(4, n_init=1, random_state=0).fit(noise).cluster_centers_, None)) < 0.8

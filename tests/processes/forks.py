@@ -41,7 +41,8 @@ IMPORTED = (
 )
 IMPORTED = (*IMPORTED, "targeting.audiences", "targeting.clusters", "targeting.scoring", "targeting.exports")
 
-MADE_BY = (*(f"jobs.{name}" for name in JOBS), "targeting.audiences", "targeting.clusters", "targeting.scoring", "ray_tune.run")
+MADE_BY = (*(f"jobs.{name}" for name in JOBS), "targeting.audiences", "targeting.clusters", "targeting.profiles", "targeting.scoring")
+MADE_BY = (*MADE_BY, "ray_tune.run")
 
 
 class Forks:
