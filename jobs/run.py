@@ -25,7 +25,7 @@ from validation.contract import Purpose, Table
 from validation.verdict import OvertoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pyspark.sql import DataFrame
 
@@ -42,7 +42,8 @@ class Read:
     """A table that a job reads: to write date D it needs D-back..D+ahead, or everything up to D+ahead (`history`).
 
     With `as_known` it needs of these only what was known by the end of D: rows that became known later change nothing. With `served`
-    it reads each date as it was when it first served the next one (VERSION AS OF), and no date that came too late for that.
+    it reads each date as it was when it first served the next one (VERSION AS OF), and no date that came too late for that. With `latest`
+    it needs, of the dates before D, the last one that there is, and not D: so a table may follow from its own last date.
     """
 
     table: Table
@@ -51,13 +52,21 @@ class Read:
     history: bool = False
     as_known: bool = False
     served: bool = False
+    latest: bool = False
 
     def needs(self, day: date, partition: str) -> bool:
         """Say whether a partition (ISO date, '' for a table without dates) is read to write `day`."""
         if not partition:
             return True
+        if self.latest:
+            return date.fromisoformat(partition) < day
         first = date.min if self.history else day - timedelta(days=self.back)
         return first <= date.fromisoformat(partition) <= day + timedelta(days=self.ahead)
+
+    def chosen(self, day: date, partitions: Iterable[str]) -> set[str]:
+        """Return which of a table's partitions are read to write `day`."""
+        found = {one for one in partitions if self.needs(day, one)}
+        return {max(found)} if self.latest and found else found
 
     def marks(self, lake: ArrowLake) -> list[tuple[str, str, str]]:
         """Return what the table holds: by partition, and the date it became known ('': known to whoever asks), a mark of it."""
@@ -124,13 +133,15 @@ def targets(job: Job, asked: Sequence[date]) -> Dates:
 def fingerprints(job: Job, lake: ArrowLake, dates: Sequence[date]) -> dict[date, str]:
     """Return what each date depends on; dates are left out for which no input exists at all, or retention has dropped some."""
     fixed = (job.writes.name, job.writes.ddl, arguments(job.args), code_of(home(job.build)))
-    stored = [(read, *mark) for read in job.inputs for mark in read.marks(lake)]
+    stored = [(read, read.marks(lake)) for read in job.inputs]
     kept_from = max((day for read in job.inputs if (day := _whole_from(read, lake))), default=date.min)
     found: dict[date, str] = {}
     for day in dates:
-        used = [one for one in stored if one[0].needs(day, one[1]) and one[2] <= day.isoformat()]
-        # Reference tables alone make no rows: a date counts once a dated input reaches it (or the job has none).
-        reached = any(part for read, part, _, _ in used if read in job.reads) or not any(read.table.dated for read in job.reads)
+        chosen = [(read, marks, read.chosen(day, (part for part, _, _ in marks))) for read, marks in stored]
+        used = [(read, *mark) for read, marks, parts in chosen for mark in marks if mark[0] in parts and mark[1] <= day.isoformat()]
+        # Reference tables, or an earlier date, alone make no rows: a date counts once a dated input reaches it (or the job has none).
+        reached = any(part and not read.latest for read, part, _, _ in used if read in job.reads)
+        reached = reached or not any(read.table.dated for read in job.reads)
         if reached and day >= kept_from:
             marks = [" ".join((read.table.name, part, *([known] if known else []), mark)) for read, part, known, mark in used]
             found[day] = fingerprint((*fixed, day.isoformat(), *sorted(marks)))
@@ -140,7 +151,7 @@ def fingerprints(job: Job, lake: ArrowLake, dates: Sequence[date]) -> dict[date,
 def _whole_from(read: Read, lake: ArrowLake) -> date | None:
     """Return the first date for which nothing that it reads was dropped by retention; None where nothing was."""
     first = lake.horizon(read.table) if read.table.dated and not read.history else None
-    return first + timedelta(days=read.back) if first else None
+    return first + timedelta(days=max(read.back, read.latest)) if first else None
 
 
 def stale(job: Job, lake: ArrowLake, asked: Sequence[date]) -> dict[date, str]:
@@ -216,6 +227,8 @@ def _frame(read: Read, lake: SparkLake, dates: Dates) -> DataFrame:
         return lake.read(read.table)
     if read.served:
         return _as_served(read, lake, dates)
+    if read.latest:
+        return lake.read(read.table, [date.fromisoformat(day) for day in read.chosen(dates[0], lake.arrow.files(read.table))])
     last = dates[-1] + timedelta(days=read.ahead)
     wanted = f"date <= DATE'{last}'"
     if not read.history:

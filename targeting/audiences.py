@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from jobs.contracts.delivery import AUDIENCES, BOOKINGS, CLUSTERS, MEMBERS, SCORES
+from jobs.contracts.delivery import AUDIENCES, BOOKINGS, CLUSTERS, LINEAGE, MEMBERS, SCORES
 from jobs.contracts.derived import USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.silver import AGREED, SILVER_LISTENERS
 from jobs.run import NOTHING, PUBLISHED, Job, Outcome, Read, run
+from targeting.binding import Bound, bound
 from targeting.campaigns import Campaign, load
 from targeting.habits import JOB as HABITS
 from validation.gates.release import GRAIN, release
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from jobs.lake.spark import SparkLake
 
 BUILT, SMALL, REFUSED = "built", "too_small", "refused"
-MADE_OF = (Read(USER_SEGMENTS), Read(CLUSTERS), Read(SCORES), Read(SILVER_LISTENERS))
+MADE_OF = (Read(USER_SEGMENTS), Read(CLUSTERS), Read(SCORES), Read(SILVER_LISTENERS), Read(LINEAGE, history=True))
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Given:
     clusters: DataFrame
     scores: DataFrame
     listeners: DataFrame
+    lineage: DataFrame
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Size:
     listeners: int = 0
     holdout: int = 0
     bases: tuple[str, ...] = ()
+    version: str | None = None
 
 
 def build(lake: SparkLake, day: date, file: Path) -> Outcome:
@@ -69,10 +72,10 @@ def jobs(campaigns: Sequence[Campaign]) -> tuple[Job, Job, Job]:
     """
 
     def judge(*frames: DataFrame, dates: Dates) -> DataFrame:
-        return audiences(campaigns, Given(*frames[:4]), dates=dates)
+        return audiences(campaigns, Given(*frames[: len(MADE_OF)]), dates=dates)
 
     def fill(*frames: DataFrame, dates: Dates) -> DataFrame:
-        return members(campaigns, Given(*frames[:4]), frames[4], dates=dates)
+        return members(campaigns, Given(*frames[: len(MADE_OF)]), frames[len(MADE_OF)], dates=dates)
 
     def book(judged: DataFrame, *, dates: Dates) -> DataFrame:
         return bookings(campaigns, judged, dates=dates)
@@ -127,7 +130,13 @@ def decide(campaigns: Sequence[Campaign], found: DataFrame, given: Given, *, dat
     sizes = {(row["date"], row["audience"]): Size(row["listeners"], row["holdout"], tuple(row["bases"])) for row in sized.collect()}
     versions = {row["date"]: row["version"] for row in given.scores.groupBy("date").agg(F.max("model_version").alias("version")).collect()}
     agreed = {row["date"] for row in _allowed(given.listeners).select("date").distinct().collect()}
-    return [_decision(one, day, sizes.get((day, one.name), Size()), versions.get(day), day in agreed) for day in dates for one in campaigns]
+    events = [row.asDict() for row in given.lineage.where("event <> 'kept'").collect()]
+    return [
+        _decision(one, day, size, bound(one.clusters, events, day), _obstacle(one, versions.get(day), agreed=day in agreed))
+        for day in dates
+        for one in campaigns
+        for size in [replace(sizes.get((day, one.name), Size()), version=versions.get(day))]
+    ]
 
 
 def _allowed(listeners: DataFrame) -> DataFrame:
@@ -170,18 +179,27 @@ def _holdout(campaign: Campaign) -> Any:
     return (draw < campaign.holdout).alias("holdout")
 
 
-def _decision(campaign: Campaign, day: date, size: Size, version: str | None, agreed: bool) -> dict[str, Any]:  # noqa: FBT001
+def _obstacle(campaign: Campaign, version: str | None, *, agreed: bool) -> str:
+    """Return why a date has no audience of a campaign, whoever it asks for; empty where nothing stands in the way."""
+    if campaign.top_share is not None and version is None:
+        return "it asks for scores, and no model was approved as champion"
+    return "" if agreed else "no listener of that date has agreed to advertising (overtone ingest --basis)"
+
+
+def _decision(campaign: Campaign, day: date, size: Size, clusters: Bound, obstacle: str) -> dict[str, Any]:
     reach = size.listeners - size.holdout
     verdict = release(campaign.name, listeners=reach, minimum=campaign.minimum, bases=size.bases, without_consent=0)
     large = next(check for check in verdict.checks if check.rule == "minimum_size").success
-    if campaign.top_share is not None and version is None:
-        state, reason = REFUSED, "it asks for scores, and no model was approved as champion"
-    elif not agreed:
-        state, reason = REFUSED, "no listener of that date has agreed to advertising (overtone ingest --basis)"
+    if obstacle:
+        state, reason = REFUSED, obstacle
+    elif campaign.clusters and not clusters.living:
+        state, reason = REFUSED, "none of its clusters lives on"
     elif not large:
         state, reason = SMALL, f"fewer than {campaign.minimum:,} listeners can be reached"
     else:
         state, reason = BUILT, f"at least {campaign.minimum:,} listeners can be reached"
+    if not obstacle:
+        reason = ": ".join((reason, "; ".join(clusters.told))) if clusters.told else reason
     built = state == BUILT
     return {
         "date": day,
@@ -193,7 +211,7 @@ def _decision(campaign: Campaign, day: date, size: Size, version: str | None, ag
         "holdout": size.holdout // GRAIN * GRAIN if built else None,
         "minimum": campaign.minimum,
         "basis": ",".join(size.bases) or None if built else None,
-        "model_version": version if built and campaign.top_share is not None else None,
+        "model_version": size.version if built and campaign.top_share is not None else None,
         "definition": campaign.definition,
     }
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-CLUSTER = re.compile(r"c[1-9][0-9]?")
+CLUSTER = re.compile(r"c[1-9][0-9]{0,5}")
 CATEGORIES = ("auto", "beauty", "electronics", "fashion", "food", "gaming", "travel", "finance")
 EXPORTS = ("parquet", "csv")
 MINIMUM = 1_000  # below it an audience could point at people
@@ -202,7 +202,7 @@ def _list(raw: Mapping[str, Any], field: str, where: str, choices: list[str] | N
         if value.count(one) > 1:
             raise WrongUse(f"{where}: {field}: {_shown(one)} stands twice")
         if choices is None and not CLUSTER.fullmatch(one):
-            raise WrongUse(f"{where}: {field}: {_shown(one)} is no cluster; clusters are called c1, c2, ... by size")
+            raise WrongUse(f"{where}: {field}: {_shown(one)} is no cluster; clusters are called c1, c2, ...")
     return tuple(value)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -12,15 +13,16 @@ import pyarrow.compute as pc
 
 from jobs.catalogue import TABLES
 from jobs.contracts.context import MOMENT_FEATURES
-from jobs.contracts.delivery import APPROVALS, AUDIENCE_MOMENTS, AUDIENCES, BOOKINGS, CLUSTER_PROFILES
+from jobs.contracts.delivery import APPROVALS, AUDIENCE_MOMENTS, AUDIENCES, BOOKINGS, CLUSTER_PROFILES, LINEAGE
 from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.operations import FILES, QUARANTINE, VERDICTS
 from jobs.contracts.silver import SILVER_LISTENERS
+from targeting.binding import news, number
 from targeting.drawing import Bar, Curve, heat
 from targeting.fans import Fans, communities, fans, held
 from targeting.flow import Layer, flow
 from targeting.segment_overlaps import Overlaps, overlaps
-from targeting.wording import Trait, asks, counted, habits, meaning, moment, share, short, traits
+from targeting.wording import Trait, asks, counted, explained, habits, meaning, moment, share, short, traits
 from validation.gates.release import GRAIN
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class PageData:
     audiences: tuple[Mapping[str, Any], ...]
     moments: tuple[Mapping[str, Any], ...]
     clusters: tuple[Mapping[str, Any], ...]
+    events: tuple[str, ...]
     traits: tuple[tuple[str, bool], ...]
     fans: Fans
     communities: tuple[Mapping[str, Any], ...]
@@ -91,9 +94,10 @@ def collect(lake: ArrowLake, day: date, summary: Mapping[str, Any] | None) -> Pa
         segments=tuple(bar for bar in segments if bar.value >= GRAIN),
         small_segments=tuple(bar.label for bar in segments if bar.value < GRAIN),
         overlaps=overlaps(lake, day),
-        audiences=_audiences(lake, day),
+        audiences=_audiences(lake, day, {one["name"]: one["called"] for one in found if one["called"]}),
         moments=_moments(lake, day),
         clusters=found,
+        events=tuple(news(lake.read(LINEAGE, [day]).to_pylist())),
         traits=_traits(found),
         fans=fans(lake, day),
         communities=communities(lake, day),
@@ -144,7 +148,7 @@ def _segments(lake: ArrowLake, day: date) -> tuple[Bar, ...]:
     return tuple(Bar(str(name).replace("_", " "), n) for name, n in counts.most_common())
 
 
-def _audiences(lake: ArrowLake, day: date) -> tuple[Mapping[str, Any], ...]:
+def _audiences(lake: ArrowLake, day: date, names: Mapping[str, str]) -> tuple[Mapping[str, Any], ...]:
     booked = {row["campaign"]: row for row in lake.read(BOOKINGS, [day]).to_pylist()}
     told = lake.read(AUDIENCE_MOMENTS, [day]).to_pylist()
     rows = sorted(lake.read(AUDIENCES, [day]).to_pylist(), key=lambda row: (row["state"] != "built", -(row["listeners"] or 0)))
@@ -152,7 +156,7 @@ def _audiences(lake: ArrowLake, day: date) -> tuple[Mapping[str, Any], ...]:
     return tuple(
         {
             **row,
-            "asks": asks(json.loads(row["definition"])),
+            "asks": asks(json.loads(row["definition"]), names),
             "listens": habits([one for one in told if one["audience"] == row["audience"]]),
             "booking": booked.get(row["audience"]),
             "width": (row["listeners"] or 0) / largest,
@@ -172,15 +176,19 @@ def _clusters(lake: ArrowLake, day: date) -> tuple[Mapping[str, Any], ...]:
     found: dict[str, dict[str, Any]] = {}
     rows = lake.read(CLUSTER_PROFILES, [day]).to_pylist()
     whole = sum({row["cluster"]: row["listeners"] for row in rows}.values())
+    profiles = groupby(sorted(rows, key=lambda row: str(row["cluster"])), key=lambda row: str(row["cluster"]))
+    why = {name: explained(profile) for name, profile in profiles}
     for row in rows:
         told = row["listeners"] >= GRAIN
         said = traits(row["label"]) if told else (Trait("", "too few to be described"),)
         size = f"{row['listeners']:,}" if told else f"under {GRAIN}"
-        plain = {"name": row["cluster"], "traits": said, "size": size, "share": share(row["listeners"], whole) if told else "", "cells": {}}
+        part = share(row["listeners"], whole) if told else ""
+        plain = {"name": row["cluster"], "traits": said, "size": size, "share": part, "cells": {}}
+        plain |= {"called": row["name"] if told else None, "why": why[row["cluster"]] if told else ""}
         one = found.setdefault(row["cluster"], plain)
         if told:
             one["cells"][row["feature"]] = {"z": row["z"], "mean": row["mean"], "color": heat(row["z"]), "words": meaning(row["feature"])}
-    return tuple(found[name] for name in sorted(found))
+    return tuple(found[name] for name in sorted(found, key=number))
 
 
 def _traits(clusters: tuple[Mapping[str, Any], ...]) -> tuple[tuple[str, bool], ...]:

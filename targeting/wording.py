@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.contracts.derived import EXAMPLES, USER_FEATURES
 from jobs.moments import MOMENTS
+from targeting.naming import NOTABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,7 +32,9 @@ PART = {
     "midday": "at midday",
 }
 OFTENER = 1.1  # times as often as everybody, from which a moment is worth a word
-TOLD = 3  # moments of an audience that are told
+MOMENTS_TOLD = 3  # of an audience
+REASONS = 3  # features that explain a cluster
+LIFTED = 1.05  # times everybody's mean, at least, that are told: below it a number would read 1.0
 SIGNS = {"more": "above", "less": "below"}
 
 
@@ -66,13 +69,24 @@ def traits(label: str) -> tuple[Trait, ...]:
     return tuple(found)
 
 
-def asks(definition: Mapping[str, Any]) -> str:
-    """Say in words whom a campaign asks for."""
+def explained(profile: Iterable[Mapping[str, Any]]) -> str:
+    """Return in what a cluster is above everybody beyond doubt, by its published rows: the ratio with its 95 % interval."""
+    sure = [row for row in profile if row["z"] >= NOTABLE and (row["lift_low"] or 0) >= LIFTED]
+    most = sorted(sure, key=lambda row: (-row["z"], row["feature"]))[:REASONS]
+    return "; ".join(
+        f"{short(meaning(row['feature']))} {row['lift']:.1f} times everybody's ({row['lift_low']:.1f} to {row['lift_high']:.1f})"
+        for row in most
+    )
+
+
+def asks(definition: Mapping[str, Any], names: Mapping[str, str] | None = None) -> str:
+    """Say in words whom a campaign asks for; `names` are what its date's clusters are called."""
+    called = {name: f"{name} ({words})" for name, words in (names or {}).items()}
     parts = []
     if definition["include"]:
         parts.append("in " + " or ".join(definition["include"]))
     if definition["clusters"]:
-        parts.append("in cluster " + " or ".join(definition["clusters"]))
+        parts.append("in cluster " + " or ".join(called.get(name, name) for name in definition["clusters"]))
     if definition["top_share"]:
         parts.append(f"among the {definition['top_share']:.0%} likeliest to click on {definition['category']}")
     if definition["exclude"]:
@@ -89,7 +103,9 @@ def habits(moments: Iterable[Mapping[str, Any]]) -> str:
     """Say when an audience listens oftener than everybody: `share` of its sessions beside `everyone`'s, by moment."""
     known = [(row["share"] / row["everyone"], row) for row in moments if row["everyone"]]
     above = sorted((one for one in known if one[0] >= OFTENER), key=lambda one: (-one[0], one[1]["moment"]))
-    said = [f"{moment(row['moment'])} ({share(row['share'], 1)} of sessions, {times:.1f} times as often)" for times, row in above[:TOLD]]
+    said = [
+        f"{moment(row['moment'])} ({share(row['share'], 1)} of sessions, {times:.1f} times as often)" for times, row in above[:MOMENTS_TOLD]
+    ]
     if said:
         return f"more than others: {'; '.join(said)}"
     return "when everybody does" if known else "not known"

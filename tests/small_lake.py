@@ -48,7 +48,18 @@ def put(lake: ArrowLake, table: Table, rows: Iterable[Row], *dates: date) -> int
 def one(table: Table, **values: Any) -> Row:
     """Return a row with a plain value wherever a required column is not named; a wrong name is a mistake of the test."""
     assert set(values) <= set(table.names), set(values) - set(table.names)
-    plain = {"string": "x", "boolean": False, "int": 0, "bigint": 0, "double": 0.0, "date": DAY, "timestamp": NOON, "array<bigint>": []}
+    plain = {
+        "string": "x",
+        "boolean": False,
+        "int": 0,
+        "bigint": 0,
+        "double": 0.0,
+        "date": DAY,
+        "timestamp": NOON,
+        "array<bigint>": [],
+        "array<string>": [],
+        "array<double>": [],
+    }
     return {c.name: plain[c.dtype] for c in table.columns if c.required} | values
 
 

@@ -15,7 +15,7 @@ import yaml
 from pyspark.sql import functions as F
 from small_lake import DAY, campaign, one, put, said, who
 
-from jobs.contracts.delivery import AUDIENCES, BOOKINGS, CLUSTERS, MEMBERS, SCORES
+from jobs.contracts.delivery import AUDIENCES, BOOKINGS, CLUSTERS, LINEAGE, MEMBERS, SCORES
 from jobs.contracts.derived import USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.events import AGE_BANDS, BASES, CONSENTS
 from jobs.contracts.silver import SILVER_LISTENERS
@@ -41,21 +41,22 @@ if TYPE_CHECKING:
 
 NEXT = DAY + timedelta(days=1)
 ADULTS = {"18_24", "25_34", "35_44", "45_54", "55_plus"}
-TABLES = (USER_SEGMENTS, CLUSTERS, SCORES, SILVER_LISTENERS)
+TABLES = (USER_SEGMENTS, CLUSTERS, SCORES, SILVER_LISTENERS, LINEAGE)
 
 
 @dataclass(frozen=True)
 class Town:
-    """Everything that audiences are made of: rows of the four tables."""
+    """Everything that audiences are made of: rows of the five tables."""
 
     segments: Sequence[Mapping[str, Any]] = ()
     clusters: Sequence[Mapping[str, Any]] = ()
     scores: Sequence[Mapping[str, Any]] = ()
     listeners: Sequence[Mapping[str, Any]] = ()
+    lineage: Sequence[Mapping[str, Any]] = ()
 
     @property
     def rows(self) -> tuple[Sequence[Mapping[str, Any]], ...]:
-        return (self.segments, self.clusters, self.scores, self.listeners)
+        return (self.segments, self.clusters, self.scores, self.listeners, self.lineage)
 
     def frames(self, spark: SparkSession) -> Given:
         return Given(*(frame(spark, table, rows) for table, rows in zip(TABLES, self.rows, strict=True)))
@@ -268,6 +269,32 @@ def test_of_a_feed_without_consent_every_audience_is_refused_with_the_reason(spa
         assert not found
         assert (rows["plain"]["state"], rows["plain"]["listeners"]) == ("refused", None)
         assert rows["plain"]["reason"].startswith("no listener of that date has agreed to advertising")
+
+
+def test_a_campaign_follows_its_clusters_or_is_told_why_not(spark: SparkSession) -> None:
+    """c1 split, c2 merged into c1, c3 died, c4 was never there; what is yet to come, or of another date, is not told."""
+
+    def event(cluster: str, kind: str, other: str | None = None, day: date = DAY, share: float | None = 0.62) -> dict[str, Any]:
+        return {"date": day, "cluster": cluster, "event": kind, "other": other, "share": share}
+
+    born = [event(f"c{n}", "birth", day=DAY - timedelta(days=2), share=None) for n in (1, 2, 3)]
+    happened = [event("c5", "split", "c1", share=0.38), event("c2", "merge", "c1"), event("c3", "death", "c5", share=0.4)]
+    later = [event("c1", "death", day=NEXT), event("c9", "kept")]
+    town = replace(everybody(20), clusters=[in_cluster(n, "c1") for n in range(20)], lineage=[*born, *happened, *later])
+    asked = {"split": ("c1",), "merged": ("c2",), "dead": ("c3",), "never": ("c4",), "both": ("c1", "c2")}
+    found, rows = made(spark, [campaign(name, clusters=clusters) for name, clusters in asked.items()], town)
+    assert {name: len(mine) for name, mine in found.items()} == {"split": 20, "both": 20}
+    split = "cluster c5 split off from c1 with 38% of its listeners, on 2026-11-09; c1 is the part that is followed"
+    merged = "cluster c2 merged into c1, where 62% of its listeners are, on 2026-11-09; name c1 to reach them"
+    dead = "cluster c3 ended; the largest part of its listeners, 40%, is in c5, on 2026-11-09; name c5 to reach them"
+    assert {name: row["reason"] for name, row in rows.items()} == {
+        "split": f"at least 10 listeners can be reached: {split}",
+        "merged": f"none of its clusters lives on: {merged}",
+        "dead": f"none of its clusters lives on: {dead}",
+        "never": "none of its clusters lives on: there never was a cluster c4",
+        "both": f"at least 10 listeners can be reached: {split}; {merged}",
+    }
+    assert {name: row["state"] for name, row in rows.items() if name not in found} == dict.fromkeys(("merged", "dead", "never"), "refused")
 
 
 def test_assumed_consent_makes_audiences_that_say_so(spark: SparkSession) -> None:

@@ -16,7 +16,7 @@ import pytest
 from small_lake import DAY, NOON, audience, campaign, filled, one, put, trained_as, who
 
 from jobs.catalogue import TABLES
-from jobs.contracts.delivery import APPROVALS, AUDIENCES, MEMBERS, TRAININGS
+from jobs.contracts.delivery import APPROVALS, AUDIENCES, CLUSTER_PROFILES, MEMBERS, TRAININGS
 from jobs.contracts.operations import QUARANTINE, VERDICTS
 from jobs.contracts.silver import SILVER_TRACKS
 from jobs.lake.address import Address
@@ -187,6 +187,20 @@ def test_one_audience_with_its_definition(call: Callable[..., Answer]) -> None:
     assert re.search(r"^asks for +in active, among the 25% likeliest to click on food, not in impatient$", out, re.MULTILINE)
     assert re.search(r"^holdout +-$", call("audience", "show", "late_games")[1], re.MULTILINE)
     assert re.search(r'^definition +\{.*"top_share": 0.25', out, re.MULTILINE)
+
+
+def test_an_audience_of_a_cluster_says_in_words_what_that_is(call: Callable[..., Answer], lake: ArrowLake) -> None:
+    lift = {"z": 1.5, "mean": 0.4, "lift": 2.14, "lift_low": 2.04, "lift_high": 2.24}
+    night = {"cluster": "c8", "name": "night listeners", "label": "-", "feature": "night_share_28d", **lift}
+    put(lake, CLUSTER_PROFILES, [one(CLUSTER_PROFILES, listeners=118, **night)], DAY)
+    told = asked(call, "audience", "show", "late_games")["clusters"]
+    why = "plays in the night 2.1 times everybody's (2.0 to 2.2)"
+    assert told == [{"cluster": "c8", "name": "night listeners", "listeners": 110, "why": why}]
+    _, out, _ = call("audience", "show", "late_games")
+    assert re.search(r"^asks for +.*in cluster c8 \(night listeners\)$", out, re.MULTILINE)
+    assert re.search(rf"^c8 +110 listeners: {re.escape(why)}$", out, re.MULTILINE)
+    put(lake, CLUSTER_PROFILES, [one(CLUSTER_PROFILES, listeners=9, **night)], DAY)
+    assert asked(call, "audience", "show", "late_games")["clusters"] == [], "nine people are not described"
 
 
 def test_no_command_shows_a_listener(call: Callable[..., Answer], lake: ArrowLake) -> None:

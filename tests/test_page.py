@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import math
 import re
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from small_lake import DAY, SUMMARY, audience, campaign, filled, one, put, said, who
 
 from jobs.catalogue import TABLES
-from jobs.contracts.delivery import APPROVALS, AUDIENCES, BOOKINGS, CLUSTER_PROFILES, CLUSTERS, SCORES, TRAININGS
+from jobs.contracts.delivery import APPROVALS, AUDIENCES, BOOKINGS, CLUSTER_PROFILES, CLUSTERS, LINEAGE, SCORES, TRAININGS
 from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.events import PLAYS
 from jobs.contracts.operations import QUARANTINE
@@ -222,6 +223,29 @@ def test_clusters_are_described(text: str, page: Seen) -> None:
     colours = [given["style"] for tag, given in page.tags if tag == "td" and given.get("class") == "cell"]
     assert colours[0] == "background: rgba(13, 148, 136, 0.49)"
     assert colours[1] == "background: rgba(234, 88, 12, 0.60)"
+
+
+def test_a_cluster_has_a_name_an_explanation_and_a_history(tmp_path: Path) -> None:
+    lake = ArrowLake(Address.parse(str(tmp_path / "lake")))
+    filled(lake)
+    lift = {"mean": 0.4, "lift": 2.14, "lift_low": 2.04, "lift_high": 2.24}
+    rows = [
+        one(CLUSTER_PROFILES, cluster=f"c{n}", name=name, label="-", listeners=size, feature=feature, z=z, **lift)
+        for n, name, size in ((10, "night listeners", 50), (9, "day listeners", 9), (8, "listeners of jazz", 40))
+        for feature, z in (("night_share_28d", 1.5 - n / 10), ("share_jazz_28d", n / 10))
+    ]
+    put(lake, CLUSTER_PROFILES, rows, DAY)
+    put(lake, LINEAGE, [one(LINEAGE, cluster="c10", event="split", other="c8", share=0.25), one(LINEAGE, cluster="c9", event="birth")], DAY)
+    text = render(collect(lake, DAY, None))
+    cards = [" ".join(re.sub(r"<[^>]+>", " ", one).split()) for one in re.findall(r"<li><b>c\d.*?</li>", text, re.DOTALL)]
+    jazz, night = "jazz 2.1 times everybody's (2.0 to 2.2)", "plays in the night 2.1 times everybody's (2.0 to 2.2)"
+    assert cards == [
+        f"c8 40 40% listeners of jazz - {html.escape(f'{jazz}; {night}').replace('&#x27;', '&#39;')}",
+        "c9 under 10 too few to be described",
+        f"c10 50 51% night listeners - {html.escape(f'{jazz}; {night}').replace('&#x27;', '&#39;')}",
+    ]
+    assert "What changed on 2026-11-09: cluster c9 is new; cluster c10 split off from c8 with 25% of its listeners." in Seen(text).words
+    assert "in cluster c8 (listeners of jazz)" in text
 
 
 def test_features_that_tell_clusters_apart_come_first_and_the_others_are_put_away(tmp_path: Path) -> None:

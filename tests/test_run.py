@@ -20,7 +20,7 @@ from jobs.lake.arrow import ArrowLake
 from jobs.lake.commit import Note
 from jobs.lake.faults import FAULTS
 from jobs.lake.schema import arrow_schema
-from jobs.run import NOTHING, PUBLISHED, Job, Read, run, stale
+from jobs.run import NOTHING, PUBLISHED, Job, Read, fingerprints, frames, run, stale
 from validation.contract import Column, Purpose, Rule, Table
 from validation.verdict import HeldBack, OvertoneError, WrongUse
 
@@ -95,6 +95,32 @@ def test_a_changed_date_reruns_exactly_the_dates_that_read_it(lake: SparkLake) -
     outcome = run(JOB, lake, D[:4])
     assert outcome.dates == (D[1], D[2])
     assert content(lake) == [(1, "a", 1), (2, "a", 6), (3, "a", 6), (4, "a", 2)]
+
+
+def test_a_table_may_follow_from_its_own_last_date_before(lake: SparkLake) -> None:
+    """A date depends on the last one that there is before it, whichever that is: not on older ones, not on itself, and on nothing alone."""
+    job = Job((Read(EVENTS), Read(SUMS, latest=True)), SUMS, two_day_sums)
+
+    def put(day: date, n: int) -> None:
+        rows = pa.Table.from_pylist([{"date": day, "listener_id": "a", "n": n}], arrow_schema(SUMS))
+        lake.arrow.overwrite(SUMS, rows, [day], Note("test"))
+
+    for day in (D[0], D[3]):
+        feed(lake, day, a=1)
+    alone = fingerprints(job, lake.arrow, D)
+    assert list(alone) == [D[0], D[3]]
+    put(D[0], 1)
+    after = fingerprints(job, lake.arrow, D)
+    assert list(after) == [D[0], D[3]], "a date before makes no rows by itself"
+    assert [after[day] == alone[day] for day in after] == [True, False]
+    put(D[2], 2)
+    put(D[3], 3)
+    later = fingerprints(job, lake.arrow, D)
+    put(D[0], 9)
+    assert later == fingerprints(job, lake.arrow, D)
+    (_, mine), (_, first) = (frames(job, lake, (day,)) for day in (D[3], D[0]))
+    assert [(row["date"], row["n"]) for row in mine.collect()] == [(D[2], 2)]
+    assert first.isEmpty()
 
 
 def test_arguments_and_code_are_part_of_what_a_date_depends_on(lake: SparkLake) -> None:

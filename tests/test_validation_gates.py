@@ -9,6 +9,7 @@ import pytest
 from validation.contract import ContractError
 from validation.gates.promotion import Estimate, Gate, evaluate, promotion
 from validation.gates.release import release
+from validation.gates.stability import AGREEMENT, SHIFT, STEADINESS, stability
 from validation.verdict import OvertoneError
 
 GATES = (
@@ -125,3 +126,27 @@ def test_a_size_below_the_minimum_is_not_told() -> None:
 def test_numbers_that_contradict_each_other_are_refused(change: dict[str, int]) -> None:
     with pytest.raises(OvertoneError, match="do not make sense"):
         release("coffee", **({"listeners": 10, "minimum": 5, "bases": {"feed"}, "without_consent": 0} | change))
+
+
+STEADY = {"agreement": AGREEMENT, "shift": math.nextafter(SHIFT, 0), "steadiness": STEADINESS}
+
+
+def test_clusters_at_the_limits_are_stable() -> None:
+    verdict = stability("clusters", listeners=100, **STEADY)
+    assert verdict.success
+    assert (AGREEMENT, SHIFT, STEADINESS) == (0.95, 0.2, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"agreement": 0.9499}, "agreement"),
+        ({"agreement": math.nan}, "agreement"),
+        ({"shift": SHIFT}, "size_shift"),
+        ({"shift": math.inf}, "size_shift"),
+        ({"steadiness": 0.79}, "steadiness"),
+    ],
+)
+def test_each_reason_to_keep_the_old_clusters_is_named(change: dict[str, float], rule: str) -> None:
+    verdict = stability("clusters", listeners=100, **STEADY | change)
+    assert [check.rule for check in verdict.failures] == [rule]

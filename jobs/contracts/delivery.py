@@ -62,14 +62,69 @@ SCORES = Table(
     may_be_empty=True,
 )
 
+CLUSTER = Column("cluster", "string", "id of the cluster: kept from date to date, never given twice", required=True)
+CLUSTERS_ENDED = ("merge", "death")
+CLUSTER_EVENTS = ("survived", "kept", "birth", "split", *CLUSTERS_ENDED)
+EVENT = Column("event", "string", f"what became of it: one of {', '.join(CLUSTER_EVENTS)}", required=True)
+OTHER = Column("other", "string", "split: what it left; merge: where it went; death: where the largest part of its listeners is")
+PART = Column("share", "double", "share of the older cluster's listeners that went along; null for a birth")
+WHY = Column("reason", "string", "why the clusters of an earlier date were kept; null where they were not")
+
+CLUSTER_MODELS = Table(
+    "targeting.cluster_models",
+    "one cluster that a date's listeners are assigned by, or that ended on that date",
+    ("date", "cluster"),
+    (
+        DAY,
+        CLUSTER,
+        EVENT,
+        OTHER,
+        PART,
+        WHY,
+        Column("fitted", "date", "date whose listeners the centres were learnt from", required=True),
+        Column("issued", "bigint", "highest number that an id was ever given", required=True),
+        Column("features", "array<string>", "features in the order of the arrays", required=True),
+        Column("centre", "array<double>", "its centre, in the features' own units; null where it ended"),
+        Column("mean", "array<double>", "means that features are standardised by", required=True),
+        Column("sd", "array<double>", "standard deviations that features are standardised by", required=True),
+        Column("spread", "double", "mean squared distance of a listener from the centre, a feature, standardised", required=True),
+        Column("agreement", "double", "share of unchanged listeners in what became of their cluster; null on a first date"),
+        Column("size_shift", "double", "population stability index of sizes; null on a first date, or where nothing continues"),
+        Column("steadiness", "double", "adjusted Rand index with centres learnt from resamples", required=True),
+    ),
+    Purpose.ADS,
+    retention_days=3650,
+    fresh_hours=7,
+    expectations=(Expectation("values", "event", allowed=CLUSTER_EVENTS),),
+    may_be_empty=True,
+)
+
 CLUSTERS = Table(
     "targeting.clusters",
     "one consenting listener's cluster",
     ("date", "listener_id"),
-    (DAY, LISTENER, Column("cluster", "string", "name of the cluster", required=True)),
+    (
+        DAY,
+        LISTENER,
+        CLUSTER,
+        Column("nearest", "string", "cluster whose centre lies nearest: a listener follows when it was so twice"),
+        Column("margin", "double", "by how much it is likelier than the next, 0 to 1"),
+    ),
     Purpose.ADS,
     retention_days=60,
     fresh_hours=7,
+    may_be_empty=True,
+)
+
+LINEAGE = Table(
+    "targeting.cluster_lineage",
+    "one event of one cluster: birth, split, merge, death, or that it was kept because new ones failed the gate",
+    ("date", "cluster"),
+    (DAY, CLUSTER, EVENT, OTHER, PART, WHY),
+    Purpose.ADS,
+    retention_days=3650,
+    fresh_hours=7,
+    expectations=(Expectation("values", "event", allowed=CLUSTER_EVENTS[1:]),),
     may_be_empty=True,
 )
 
@@ -79,12 +134,16 @@ CLUSTER_PROFILES = Table(
     ("date", "cluster", "feature"),
     (
         DAY,
-        Column("cluster", "string", "name of the cluster", required=True),
+        CLUSTER,
+        Column("name", "string", "what to call it, in words; it may change, the id does not"),
         Column("label", "string", "what stands out, in words", required=True),
         Column("listeners", "bigint", "members", required=True),
         Column("feature", "string", "name of the feature", required=True),
         Column("mean", "double", "mean in the cluster", required=True),
         Column("z", "double", "distance from the mean of all, in standard deviations", required=True),
+        Column("lift", "double", "mean in the cluster over the mean of all; null where that is 0"),
+        Column("lift_low", "double", "lower end of the lift's 95% interval"),
+        Column("lift_high", "double", "upper end of the lift's 95% interval"),
     ),
     Purpose.ADS,
     retention_days=200,
@@ -175,4 +234,7 @@ BOOKINGS = Table(
     may_be_empty=True,
 )
 
-DELIVERY = (TRAININGS, APPROVALS, SCORES, CLUSTERS, CLUSTER_PROFILES, AUDIENCES, MEMBERS, AUDIENCE_MOMENTS, BOOKINGS)
+DELIVERY = (
+    *(TRAININGS, APPROVALS, SCORES, CLUSTER_MODELS, CLUSTERS, LINEAGE, CLUSTER_PROFILES),
+    *(AUDIENCES, MEMBERS, AUDIENCE_MOMENTS, BOOKINGS),
+)

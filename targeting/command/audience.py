@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.console import a_path, iso_date, no_file
-from jobs.contracts.delivery import AUDIENCE_MOMENTS, AUDIENCES, BOOKINGS
+from jobs.contracts.delivery import AUDIENCE_MOMENTS, AUDIENCES, BOOKINGS, CLUSTER_PROFILES
 from jobs.contracts.derived import USER_FEATURES
 from jobs.run import PUBLISHED
+from targeting.binding import number
 from targeting.campaigns import load
 from targeting.command.day import CAMPAIGNS
 from targeting.command.place import among, nothing, opened
 from targeting.command.reply import Reply, cell, table
-from targeting.wording import asks, habits
+from targeting.wording import asks, explained, habits
 from validation.contract import did_you_mean
+from validation.gates.release import GRAIN
 from validation.verdict import Refused, WrongUse
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from jobs.lake.arrow import ArrowLake
@@ -64,7 +66,11 @@ def run(options: argparse.Namespace) -> Reply:
         raise WrongUse(f"unknown audience {options.name!r}{did_you_mean(options.name, names) if names else f'; {none}'}")
     row = rows[names.index(options.name)]
     definition, mine = json.loads(str(row["definition"])), _moments(lake, row)
-    return Reply({**row, "definition": definition, "moments": mine}, _page({**row, "asks for": asks(definition), "listens": habits(mine)}))
+    groups = _groups(lake, date.fromisoformat(str(row["date"])), definition["clusters"])
+    told = {one["cluster"]: f"{one['listeners']:,} listeners{': ' if one['why'] else ''}{one['why']}" for one in groups}
+    words = asks(definition, {str(one["cluster"]): str(one["name"]) for one in groups if one["name"]})
+    said = _page({**row, "asks for": words, **told, "listens": habits(mine)})
+    return Reply({**row, "definition": definition, "clusters": groups, "moments": mine}, said)
 
 
 def audiences(lake: ArrowLake, day: date | None) -> list[dict[str, object]]:
@@ -83,6 +89,17 @@ def _moments(lake: ArrowLake, row: Mapping[str, object]) -> list[dict[str, objec
     rows = lake.read(AUDIENCE_MOMENTS, [date.fromisoformat(str(row["date"]))], columns=["audience", "moment", "share", "everyone"])
     mine = [one for one in rows.to_pylist() if one.pop("audience") == row["audience"]]
     return sorted(mine, key=lambda one: (-one["share"], one["moment"]))
+
+
+def _groups(lake: ArrowLake, day: date, asked: Collection[str]) -> list[dict[str, Any]]:
+    """Return the clusters that an audience asks for: what each is called, its size, and in what it is above everybody."""
+    rows = [row for row in lake.read(CLUSTER_PROFILES, [day]).to_pylist() if row["cluster"] in asked and row["listeners"] >= GRAIN]
+    found = {row["cluster"]: {name: row[name] for name in ("cluster", "name")} for row in rows}
+    sizes = {row["cluster"]: row["listeners"] // GRAIN * GRAIN for row in rows}
+    return [
+        {**found[name], "listeners": sizes[name], "why": explained(row for row in rows if row["cluster"] == name)}
+        for name in sorted(found, key=number)
+    ]
 
 
 def _none(lake: ArrowLake, day: date | None) -> str:

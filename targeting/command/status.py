@@ -91,8 +91,7 @@ def _delivered(lake: ArrowLake) -> list[Job]:
     from ray_tune.ledger import serving
     from targeting import clusters, communities
 
-    made = (clusters.ASSIGN, clusters.DESCRIBE, communities.FIND, communities.ASSIGN)
-    jobs = [one for one in made if lake.exists(one.writes)]
+    jobs = [one for one in (*clusters.JOBS, communities.FIND, communities.ASSIGN) if lake.exists(one.writes)]
     version = serving(lake, MODEL)
     if version is None:
         return jobs

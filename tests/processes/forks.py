@@ -42,7 +42,7 @@ IMPORTED = (
 IMPORTED = (*IMPORTED, "targeting.audiences", "targeting.clusters", "targeting.communities", "targeting.scoring", "targeting.exports")
 
 MADE_BY = (*(f"jobs.{name}" for name in JOBS), "targeting.audiences", "targeting.clusters", "targeting.communities")
-MADE_BY = (*MADE_BY, "targeting.scoring", "ray_tune.run")
+MADE_BY = (*MADE_BY, "targeting.profiles", "targeting.scoring", "ray_tune.run")
 
 
 class Forks:

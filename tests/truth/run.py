@@ -8,6 +8,7 @@ import communities
 import contexts
 import fans
 import intake
+import lineage
 import listeners
 import moments
 import response
@@ -26,6 +27,7 @@ PROGRAMS = {
     "effects": contexts.effects,
     "fans": fans.fans,
     "communities": communities.found,
+    "lineage": lineage.lineage,
 }
 
 if __name__ == "__main__":
