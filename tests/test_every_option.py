@@ -78,8 +78,8 @@ TABLES = [
 ]
 FEEDS = [("evntsim", "unknown source 'evntsim'; did you mean 'eventsim'?"), ("", "unknown source ''; choose from ")]
 MODELS = [("respons", "unknown model 'respons'; did you mean 'response'?"), ("", "unknown model ''; choose from response")]
-STAGES = [("trian", "unknown stage 'trian'; did you mean 'train'?"), ("zzz", "unknown stage 'zzz'; choose from audiences, ")]
-STAGES += [("", "unknown stage ''; choose from audiences, ")]
+STAGES = [("trian", "unknown stage 'trian'; did you mean 'train'?"), ("zzz", "unknown stage 'zzz'; choose from artist_fans, audiences, ")]
+STAGES += [("", "unknown stage ''; choose from artist_fans, audiences, ")]
 MOMENTS = [("soon", "'soon'"), ("2026-13-01T00:00", "2026-13-01"), ("", "''")]
 MOMENTS += [(moment, f"'{moment}' {FAR}") for moment in ("0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00")]
 NOTICES = [
@@ -152,7 +152,7 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
                 ("nowhere.csv", "there is no file 'nowhere.csv'"),
                 ("FILE", "FILE is no Parquet file, and does not end in .csv"),
             ],
-            "--out": [("FOLDER", "is there already; give a new folder"), ("FILE/x", "FILE' is a file; give a folder")],
+            "--out": [("FOLDER", "is there already; give a new folder"), *PATHS],
             "--columns": [("plays_28", "unknown feature 'plays_28'; did you mean 'plays_28d'?"), ("", "unknown feature ''")],
             "--within": COUNTS,
         },
@@ -382,7 +382,7 @@ def test_a_file_where_a_folder_beside_the_lake_is_to_be_is_said_before_any_work(
     assert said(overtone, words, capsys) == (2, "", f"overtone {words[0]}: {what} '{beside}' is a file; give a folder\n")
 
 
-PLACES = {"source": 0, "TABLE": 0, "PATH": 1, "name": 0, "version": 0, "{show,approve}": 0}
+PLACES = {"source": 0, "TABLE": 0, "ROWS": 0, "PATH": 1, "name": 0, "version": 0, "{show,approve}": 0}
 
 
 def replaced(right: list[str], option: str, value: str) -> list[str]:
