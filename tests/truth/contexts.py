@@ -8,6 +8,8 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import functions as F
 from results import Measured, Row, row
@@ -61,7 +63,7 @@ class Heard:
         placed = typed(plays, size.dates[0], size.last).join(forecasts(lake.read(WEATHER)), ["place", "hour"], "left")
         columns = ("listener_id", *CIRCUMSTANCES, "genre", "skipped", "energy")
         of = {name: _values(column) for name, column in zip(columns, placed.select(*columns).toArrow().columns, strict=True)}
-        return cls(np.unique(of["listener_id"], return_inverse=True)[1], of)
+        return cls(pd.factorize(of.pop("listener_id"))[0], of)
 
     def compared(self, circumstance: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_], tuple[Strings, ...]]:
         """Return which plays are under a circumstance, which are compared with them, and what else has to be equal."""
@@ -113,7 +115,7 @@ def estimate(heard: Heard, lake: SparkLake, circumstance: str, outcome: str) -> 
     equal = tuple(one for one in equal if kind != "device" or one is not heard.of["device"])
     value, known = _outcome(heard, kind, name)
     rows = np.flatnonzero((here | there) & known)
-    stratum = _codes([heard.listener[rows].astype(str), *(one[rows] for one in equal)])
+    stratum = _codes([heard.listener[rows], *(one[rows] for one in equal)])
     return _stratified(value[rows], here[rows], stratum, heard.listener[rows], ratio=kind != "energy")
 
 
@@ -135,7 +137,7 @@ def _stratified(value: Floats, here: NDArray[np.bool_], stratum: Ints, listener:
 
     Strata lie within listeners, so whatever a listener is like at all times cancels out.
     """
-    size = int(stratum.max()) + 1
+    size = int(stratum.max(initial=0)) + 1
     n1, n0 = (np.bincount(stratum, side, size) for side in (here, ~here))
     s1, s0 = (np.bincount(stratum, value * side, size) for side in (here, ~here))
     n = np.maximum(n1 + n0, 1)
@@ -165,16 +167,17 @@ def _rate(lake: SparkLake) -> Estimate:
     return _of_sums(here * (len(days) - off), (whole - here) * off, ratio=True)
 
 
-def _values(column: object) -> Strings:
-    values = column.to_pandas()  # type: ignore[attr-defined]
-    if values.dtype == np.float64:
-        return values.to_numpy()  # type: ignore[no-any-return]
-    return np.asarray(values.astype(object).where(values.notna(), "none").astype(str).str.lower())
+def _values(column: pa.ChunkedArray) -> Strings:
+    """Return a column's numbers, or its words in lower case with `none` for null."""
+    if pa.types.is_floating(column.type):
+        return column.to_numpy()  # type: ignore[no-any-return]
+    coded = column.cast(pa.string()).fill_null("none").combine_chunks().dictionary_encode()
+    return np.array([str(word).lower() for word in coded.dictionary.to_pylist()], dtype=str)[coded.indices.to_numpy()]
 
 
-def _codes(columns: list[Strings]) -> Ints:
+def _codes(columns: list[Strings | Ints]) -> Ints:
     """Return one number for each combination."""
     codes = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
-        codes = np.unique(codes * 1_000_000 + np.unique(column, return_inverse=True)[1], return_inverse=True)[1]
+        codes = pd.factorize(codes * 1_000_000 + pd.factorize(column)[0])[0]
     return codes
