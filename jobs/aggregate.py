@@ -57,8 +57,7 @@ def windows(days: DataFrame, features: Sequence[Feature], *, dates: Sequence[dat
     """
     # A listener's days are brought together before each is repeated for every date that it counts for, not after.
     days = days.repartition("listener_id")
-    summed = sums(days, features, dates=dates)
-    everybody = totals(summed, features)
+    summed, everybody = sums(days, features, dates=dates), totals_of(days, features, dates=dates)
     wanted = counted(features, {d.name for d in DISTINCTS})
     if wanted:
         summed = summed.join(different(days, wanted, dates=dates), ["date", "listener_id"], "left")
@@ -91,15 +90,26 @@ def _of_all(features: Sequence[Feature]) -> list[str]:
 
 def sums(days: DataFrame, features: Sequence[Feature], *, dates: Sequence[date]) -> DataFrame:
     """Sum measures over every window that the features have, at the end of each asked date; integers, no join."""
-    widest = max(WINDOWS)
     used = counted(features, {name for feature in features for name in feature.measures} - {d.name for d in DISTINCTS})
-    names = sorted({name for name, _ in used})
-    asked = each_date(dates, first=F.greatest("date", "known_date"), last=F.date_add("date", widest - 1))
-    reached = days.select("listener_id", "known_date", F.col("date").alias("day"), *names, asked.alias("date"))
-    age = "datediff(date, day)"
-    within = {w: f" FILTER (WHERE {age} < {w})" if w < widest else "" for w in WINDOWS}
-    added = [F.expr(f"sum({name}){within[w]} AS {column(name, w)}") for name, w in used]
-    return reached.groupBy("date", "listener_id").agg(F.max("known_date").alias("known_date"), *added)
+    reached = _reached(days, used, dates)
+    return reached.groupBy("date", "listener_id").agg(F.max("known_date").alias("known_date"), *_added(used, ""))
+
+
+def totals_of(days: DataFrame, features: Sequence[Feature], *, dates: Sequence[date]) -> DataFrame:
+    """Return what `totals` returns of the sums of these days, without summing listener by listener."""
+    used = sorted({one for feature in features for one in feature.of_all})
+    return _reached(days, used, dates).groupBy("date").agg(F.count("*").alias("all_rows"), *_added(used, "all_"))
+
+
+def _reached(days: DataFrame, used: Sequence[tuple[str, int]], dates: Sequence[date]) -> DataFrame:
+    """Repeat each daily row for every asked date in whose longest window it lies."""
+    asked = each_date(dates, first=F.greatest("date", "known_date"), last=F.date_add("date", max(WINDOWS) - 1))
+    return days.select("listener_id", "known_date", F.col("date").alias("day"), *sorted({name for name, _ in used}), asked.alias("date"))
+
+
+def _added(used: Sequence[tuple[str, int]], prefix: str) -> list[Column]:
+    within = {w: f" FILTER (WHERE datediff(date, day) < {w})" if w < max(WINDOWS) else "" for w in WINDOWS}
+    return [F.expr(f"sum({name}){within[w]} AS {prefix}{column(name, w)}") for name, w in used]
 
 
 def different(days: DataFrame, wanted: Sequence[tuple[str, int]], *, dates: Sequence[date]) -> DataFrame:

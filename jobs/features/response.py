@@ -19,7 +19,8 @@ MEASURES = (
 def _shrunk(what: str, *, unknown: float, week: str = "") -> str:
     """Return SQL of a rate of ads, drawn to everybody's as it was known then with the weight of 10 ads: one click is not 100 %."""
     everybody = f"coalesce(try_divide({{all.{what}}}, {{all.ads_heard}}), {unknown}D)"
-    return f"({{{what}{week}}} + 10 * {everybody}) / ({{ads_heard{week}}} + 10)"
+    # An ad may be known to be clicked before it is known to be heard.
+    return f"least(({{{what}{week}}} + 10 * {everybody}) / ({{ads_heard{week}}} + 10), 1D)"
 
 
 CLICKED, COMPLETED = _shrunk("ads_clicked", unknown=0.02), _shrunk("ads_completed", unknown=0.8)

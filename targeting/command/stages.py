@@ -143,11 +143,12 @@ def _done(outcome: runner.Outcome) -> Done:
     return Done(outcome.sentence, outcome.state == runner.PUBLISHED, outcome.rows)
 
 
-LATEST = ("fan_ladder", "artist_fans", "fan_transitions")  # jobs that are asked for the last date alone
+# Jobs that are asked for the last date alone.
+LATEST = ("context_features", "moment_features", "fan_ladder", "artist_fans", "fan_transitions")
 JOBS = (
     *("listeners", "tracks", "listens", "sessions", "user_days", "user_features"),
     *("context_features", "session_moments", "moment_features", "user_segments", "segment_overlaps"),
-    *(*LATEST, "examples"),
+    *("fan_ladder", "artist_fans", "fan_transitions", "examples"),
 )
 
 STAGES: tuple[Stage, ...] = (
@@ -157,9 +158,9 @@ STAGES: tuple[Stage, ...] = (
     job("sessions", "silver.sessions", 18),
     job("user_days", "features.user_days", 20),
     job("user_features", "features.user_features", 35),
-    job("context_features", "features.context_features", 10),
+    latest("context_features", "features.context_features", 10),
     job("session_moments", "features.session_moments", 10),
-    job("moment_features", "features.moment_features", 4),
+    latest("moment_features", "features.moment_features", 4),
     job("user_segments", "segments.user_segments", 8),
     job("segment_overlaps", "segments.segment_overlaps", 5),
     latest("fan_ladder", "features.fan_ladder", 12, before=7),
