@@ -19,7 +19,7 @@ spark-submit jobs/sessions.py $dates --lake "$lake"
 # features, segments, training examples
 spark-submit jobs/user_days.py $dates --lake "$lake"
 spark-submit jobs/user_features.py $dates --lake "$lake"
-spark-submit jobs/context_features.py --date "$date" --lake "$lake"
+spark-submit jobs/context_features.py $dates --lake "$lake"
 spark-submit jobs/session_moments.py $dates --lake "$lake"
 spark-submit jobs/moment_features.py --date "$date" --lake "$lake"
 spark-submit jobs/user_segments.py $dates --lake "$lake"

@@ -144,7 +144,7 @@ def _done(outcome: runner.Outcome) -> Done:
 
 
 # Jobs that are asked for the last date alone.
-LATEST = ("context_features", "moment_features", "fan_ladder", "artist_fans", "fan_transitions")
+LATEST = ("moment_features", "fan_ladder", "artist_fans", "fan_transitions")
 JOBS = (
     *("listeners", "tracks", "listens", "sessions", "user_days", "user_features"),
     *("context_features", "session_moments", "moment_features", "user_segments", "segment_overlaps"),
@@ -158,7 +158,7 @@ STAGES: tuple[Stage, ...] = (
     job("sessions", "silver.sessions", 18),
     job("user_days", "features.user_days", 20),
     job("user_features", "features.user_features", 35),
-    latest("context_features", "features.context_features", 10),
+    job("context_features", "features.context_features", 10),
     job("session_moments", "features.session_moments", 10),
     latest("moment_features", "features.moment_features", 4),
     job("user_segments", "segments.user_segments", 8),
