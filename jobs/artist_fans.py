@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from jobs.contracts.fans import ARTIST_FANS, EVERY_ARTIST, FAN_LADDER, RUNGS
+from jobs.contracts.fans import ARTIST_FANS, DAYS, EVERY_ARTIST, FAN_LADDER, RUNGS, TOP
 from jobs.contracts.silver import SILVER_TRACKS
 from jobs.run import Job, Read, main
 from validation.gates.release import GRAIN
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-DAYS = 28
-TOP = 0.02
 Z = 1.959964  # of a 95 % interval
 FLOOR = 50  # listeners below which an artist has no part in the share that all artists' top listeners hold: 2 % of them is nobody
 

@@ -37,7 +37,7 @@ def as_of(rows: DataFrame, facts: Facts, *, at: str, within: str = "") -> DataFr
     told = F.struct(F.expr(facts.happened).alias("happened"), F.expr(facts.known).alias("known"), *facts.values).alias("fact")
     there = facts.frame.select(*keys, told).where(" AND ".join(f"{name} IS NOT NULL" for name in names))
     moments = there.select(*names, F.expr("greatest(fact.happened, fact.known)").alias("moment"), "fact")
-    asking = rows.select(*keys, F.expr(at).alias("moment"), F.struct(*rows.columns).alias("row"))
+    asking = rows.select(*keys, F.expr(at).alias("moment"), F.struct(*(rows[f"`{name}`"] for name in rows.columns)).alias("row"))
     # Of one moment facts come first: what is known at the moment itself counts.
     earlier = Window.partitionBy(*names).orderBy("moment", F.col("row").isNotNull()).rowsBetween(Window.unboundedPreceding, 0)
     both = asking.unionByName(moments, allowMissingColumns=True).withColumn("fact", F.max("fact").over(earlier))

@@ -15,7 +15,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from jobs.aggregate import each_date
-from jobs.contracts.fans import FAN_LADDER
+from jobs.contracts.fans import DAYS, FAN_LADDER, TOP
 from jobs.contracts.silver import LISTENS
 from jobs.features.taste import ASKED_FOR
 from jobs.run import Job, Read, main
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-DAYS = 28
-TOP = 0.02  # of an artist's listeners
 SUPER = "active_days >= 5 AND active_tracks >= 3"
 MODERATE = "active_days >= 2"
 # However few listeners an artist has, one may be super; equal ones stand equal.

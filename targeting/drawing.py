@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import jinja2
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 SIZE = 320.0  # side of a square chart's plotting area, in SVG units
 TICKS = 4
@@ -99,6 +101,14 @@ class Curve:
         there = " L".join(f"{p.x:.1f},{p.high:.1f}" for p in self.points)
         back = " L".join(f"{p.x:.1f},{p.low:.1f}" for p in reversed(self.points))
         return f"M{there} L{back} Z"
+
+
+def template(name: str, filters: Mapping[str, Callable[..., object]]) -> jinja2.Template:
+    """Return one of the pages' templates; a name that it does not know is a mistake, and no text becomes markup."""
+    loader = jinja2.PackageLoader("targeting", ".")
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= filters
+    return environment.get_template(name)
 
 
 def nice(step: float) -> float:

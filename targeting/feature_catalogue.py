@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-import jinja2
 import numpy as np
 
 from jobs.contracts.derived import USER_FEATURES
 from jobs.features import FAMILIES
+from targeting.drawing import template
 from targeting.wording import WINDOW, share
 from validation.gates.release import GRAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -68,12 +68,12 @@ def page(lake: ArrowLake, day: date) -> str:
 
 def render(entries: Sequence[Entry], day: date, before: date | None) -> str:
     """Return the page of these features."""
-    loader = jinja2.PackageLoader("targeting", ".")
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["percent"] = lambda x: "-" if x is None else share(x, 1) if x else "none"
-    environment.filters["index"] = lambda x: "-" if x is None else f"{x:.2f}"
+    filters: dict[str, Callable[..., object]] = {
+        "percent": lambda x: "-" if x is None else share(x, 1) if x else "none",
+        "index": lambda x: "-" if x is None else f"{x:.2f}",
+    }
     families = {name: [entry for entry in entries if entry.family == name] for name in FAMILIES}
-    return environment.get_template("features.html").render(families=families, day=day, before=before, drifted=DRIFTED, grain=GRAIN)
+    return template("features.html", filters).render(families=families, day=day, before=before, drifted=DRIFTED, grain=GRAIN)
 
 
 def stability(reference: NDArray[np.float64], current: NDArray[np.float64]) -> float:

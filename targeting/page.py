@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import pyarrow.compute as pc
 
 from jobs.catalogue import TABLES
@@ -18,7 +17,7 @@ from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.operations import FILES, QUARANTINE, VERDICTS
 from jobs.contracts.silver import SILVER_LISTENERS
 from targeting.binding import news, number
-from targeting.drawing import Bar, Curve, heat
+from targeting.drawing import Bar, Curve, heat, template
 from targeting.fans import Fans, communities, fans, held
 from targeting.flow import Layer, flow
 from targeting.segment_overlaps import Overlaps, overlaps
@@ -26,7 +25,7 @@ from targeting.wording import Trait, asks, counted, explained, habits, meaning, 
 from validation.gates.release import GRAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import date
 
     from jobs.lake.arrow import ArrowLake
@@ -71,13 +70,13 @@ class PageData:
 
 def render(data: PageData) -> str:
     """Return the page as HTML."""
-    loader = jinja2.PackageLoader("targeting", ".")
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["thousands"] = lambda n: "-" if n is None else f"{n:,}"
-    environment.filters["decimal"] = lambda x: "-" if x is None else f"{x:.3f}"
-    environment.filters["signed"] = lambda z: f"{z:+.1f}" if abs(z) >= 0.05 else "0"  # noqa: PLR2004  # rounds to nothing
-    environment.filters |= {"share": share, "short": short, "counted": counted, "held": held}
-    return environment.get_template("page.html").render(page=data)
+    filters: dict[str, Callable[..., object]] = {
+        "thousands": lambda n: "-" if n is None else f"{n:,}",
+        "decimal": lambda x: "-" if x is None else f"{x:.3f}",
+        "signed": lambda z: f"{z:+.1f}" if abs(z) >= 0.05 else "0",  # noqa: PLR2004  # rounds to nothing
+        "share": share, "short": short, "counted": counted, "held": held,
+    }
+    return template("page.html", filters).render(page=data)
 
 
 def collect(lake: ArrowLake, day: date, summary: Mapping[str, Any] | None) -> PageData:

@@ -67,3 +67,5 @@ def test_without_facts_every_row_stays(spark: SparkSession) -> None:
     none = spark.createDataFrame([], "listener INT, happened TIMESTAMP, value DOUBLE")
     found = as_of(rows, Facts(none, ("listener",), "happened", "happened", ("value",)), at="at").collect()
     assert [(row["listener"], row["value"]) for row in sorted(found)] == [(1, None), (2, None)]
+    dotted = as_of(rows.withColumnRenamed("at", "a.t"), Facts(none, ("listener",), "happened", "happened", ("value",)), at="`a.t`")
+    assert dotted.columns == ["listener", "a.t", "value"]

@@ -81,6 +81,8 @@ def test_each_row_has_what_was_known_at_its_moment(filled: SparkLake, tmp_path: 
         ("listener,event_ts\na,2026-11-01", "has no column 'listener_id'; it has listener, event_ts"),
         ("", "has no column 'listener_id'; it has none"),
         ("listener_id,event_ts\na,soon", "'soon' is no moment; give 2026-11-01T20:15:00Z"),
+        ("listener_id,event_ts,a,A\na,2026-11-01,1,2", "has column 'a' more than once; name each column once"),
+        ("listener_id,event_ts,Plays_28d\na,2026-11-01,3", "has a column 'plays_28d' of its own"),
         ("listener_id,event_ts,plays_28d\na,2026-11-01,3", "has a column 'plays_28d' of its own; rename it"),
     ],
 )

@@ -7,6 +7,8 @@ from validation.contract import Column, Expectation, Purpose, Rule, Table
 
 # From far to near. `unknown`: the feed does not say where plays came from, so nobody can tell whether the listener asked for them.
 RUNGS = ("unknown", "programmed", "light", "moderate", "super")
+DAYS = 28  # that a rung looks back
+TOP = 0.02  # of an artist's listeners are at the top
 GONE = "gone"  # a week later: not one play in 28 days
 EVERY_ARTIST = "all"  # in place of an artist's id
 

@@ -29,7 +29,7 @@ MEASURES = (
         Measure(f"in_{name}", "listens", f"count_if(local_hour BETWEEN {low} AND {high})", f"plays from {low}:00 to {high}:59")
         for name, (low, high) in DAYPARTS.items()
     ),
-    Measure("on_weekend", "listens", "count_if(dayofweek(local_date) IN (1, 7))", "plays on Saturday or Sunday"),
+    Measure("on_weekend", "listens", f"count_if({DAYS['weekend']})", "plays on Saturday or Sunday"),
     *(Measure(f"on_{device}", "listens", f"count_if(device = '{device}')", f"plays on {device}") for device in DEVICE_GROUPS),
     *(
         Measure(f"hour_{axis}", "listens", billionths(f"{axis}(pi() * (local_hour + 0.5) / 12)"), f"sum of one plus {axis} of the hour")

@@ -6,6 +6,7 @@ import argparse
 import csv
 import os
 import shutil
+from collections import Counter
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -148,7 +149,10 @@ def _look(file: Path, columns: tuple[str, ...]) -> None:
     for name in (LISTENER, MOMENT):
         if name not in names:
             raise WrongUse(f"ROWS: {file} has no column {name!r}; it has {', '.join(names) or 'none'}")
-    taken = sorted({*columns, DATED} & set(names))
+    twice = sorted(name for name, n in Counter(name.lower() for name in names).items() if n > 1)
+    if twice:
+        raise WrongUse(f"ROWS: {file} has column {twice[0]!r} more than once; name each column once")
+    taken = sorted({*columns, DATED} & {name.lower() for name in names})
     if taken:
         raise WrongUse(f"ROWS: {file} has a column {taken[0]!r} of its own; rename it, or leave it out of --columns")
 
