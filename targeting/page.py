@@ -74,7 +74,10 @@ def render(data: PageData) -> str:
         "thousands": lambda n: "-" if n is None else f"{n:,}",
         "decimal": lambda x: "-" if x is None else f"{x:.3f}",
         "signed": lambda z: f"{z:+.1f}" if abs(z) >= 0.05 else "0",  # noqa: PLR2004  # rounds to nothing
-        "share": share, "short": short, "counted": counted, "held": held,
+        "share": share,
+        "short": short,
+        "counted": counted,
+        "held": held,
     }
     return template("page.html", filters).render(page=data)
 
