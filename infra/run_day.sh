@@ -27,6 +27,7 @@ spark-submit jobs/segment_overlaps.py $dates --lake "$lake"
 spark-submit jobs/fan_ladder.py --date "$date" --lake "$lake"
 spark-submit jobs/artist_fans.py --date "$date" --lake "$lake"
 spark-submit jobs/fan_transitions.py --date "$date" --lake "$lake"
+spark-submit jobs/user_portraits.py --date "$date" --lake "$lake"
 spark-submit jobs/examples.py $dates --lake "$lake"
 # a challenger; a person makes it champion with `overtone model approve`
 python -m ray_tune response --as-of "$date" --trials 4 --lake "$lake"

@@ -64,15 +64,16 @@ def windows(days: DataFrame, features: Sequence[Feature], *, dates: Sequence[dat
     return evaluated(summed, features, everybody)
 
 
-def evaluated(summed: DataFrame, features: Sequence[Feature], everybody: DataFrame) -> DataFrame:
-    """Make features of what their windows count: date, listener_id, known_date and a column each of `counted`; null counts nothing.
+def evaluated(
+    summed: DataFrame, features: Sequence[Feature], everybody: DataFrame, *, keys: Sequence[str] = ("date", "listener_id", "known_date")
+) -> DataFrame:
+    """Make features of what their windows count: the keys and a column each of `counted`; null counts nothing.
 
     `everybody` holds a row for each date, as `totals` makes it.
     """
     used = counted(features, {name for feature in features for name in feature.measures})
     filled = [f"coalesce({name}, 0) AS {name}" for name in (column(*one) for one in used)]
     made = [f"CAST({feature.formula} AS {feature.dtype}) AS {feature.name}" for feature in features]
-    keys = ("date", "listener_id", "known_date")
     whole = summed.selectExpr(*keys, *filled)
     beside = whole.join(F.broadcast(everybody), "date", "inner") if _of_all(features) else whole
     return beside.selectExpr(*keys, *made)

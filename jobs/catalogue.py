@@ -11,11 +11,14 @@ from jobs.contracts.derived import DERIVED
 from jobs.contracts.events import EVENTS
 from jobs.contracts.fans import FANS
 from jobs.contracts.operations import OPERATIONS
+from jobs.contracts.portraits import PORTRAITS
 from jobs.contracts.silver import SILVER
 from validation.contract import Table, did_you_mean
 from validation.verdict import WrongUse
 
-TABLES: dict[str, Table] = {table.name: table for table in (*EVENTS, *SILVER, *CONTEXT, *DERIVED, *FANS, *DELIVERY, *OPERATIONS)}
+TABLES: dict[str, Table] = {
+    table.name: table for table in (*EVENTS, *SILVER, *CONTEXT, *DERIVED, *FANS, *PORTRAITS, *DELIVERY, *OPERATIONS)
+}
 
 
 def table(name: str) -> Table:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from jobs.moments.moment import Moment, Variable
 
 DAYS = 28
-OWN = {name: name for name in ("date", "session_id", "listener_id", "known_ts", "day_type", "device", "mean_energy")}
+OWN = {name: name for name in ("date", "session_id", "listener_id", "known_ts", "day_type", "device", "place", "mean_energy")}
 OWN |= {"daypart": daypart("local_hour"), "weather": "coalesce(weather, 'unknown')", "minutes": VARIABLES["minutes"].sql}
 LEARNT = 400  # sessions of a date that are learnt from, at most: those whose hash is lowest
 

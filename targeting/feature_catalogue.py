@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jobs.contracts.derived import USER_FEATURES
-from jobs.features import FAMILIES
+from jobs.contracts.portraits import USER_PORTRAITS
+from jobs.features import FAMILIES as OF_DAYS
+from jobs.moments.portrait import FAMILIES as OF_PORTRAITS
 from targeting.drawing import template
 from targeting.wording import WINDOW, share
 from validation.gates.release import GRAIN
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 
     from jobs.features.feature import Feature
     from jobs.lake.arrow import ArrowLake
+    from validation.contract import Table
 
+TABLES = ((USER_FEATURES, OF_DAYS), (USER_PORTRAITS, OF_PORTRAITS))
+FAMILIES = OF_DAYS | OF_PORTRAITS
 BINS = 10  # of equally many listeners of the date compared with
 APART = timedelta(days=7)
 DRIFTED = 0.2  # population stability index from which a feature's distribution is another (Siddiqi, Credit Risk Scorecards, 2006)
@@ -51,13 +56,17 @@ class Entry:
 
 def catalogue(lake: ArrowLake, day: date) -> tuple[Entry, ...]:
     """Return every feature as of a date; one family of columns is in memory at a time."""
-    before = compared_with(lake, day)
-    return tuple(entry for family, features in FAMILIES.items() for entry in _family(lake, family, features, (day, before)))
+    return tuple(
+        entry
+        for table, families in TABLES
+        for family, features in families.items()
+        for entry in _family(lake, table, family, features, day)
+    )
 
 
-def compared_with(lake: ArrowLake, day: date) -> date | None:
+def compared_with(lake: ArrowLake, day: date, table: Table = USER_FEATURES) -> date | None:
     """Return the date whose features a date's are compared with: a week before, or the nearest to that which there is."""
-    earlier = [one for one in map(date.fromisoformat, lake.files(USER_FEATURES)) if one < day]
+    earlier = [one for one in map(date.fromisoformat, lake.files(table)) if one < day]
     return min(earlier, key=lambda one: (abs(day - APART - one), one), default=None)
 
 
@@ -92,9 +101,9 @@ def stability(reference: NDArray[np.float64], current: NDArray[np.float64]) -> f
     return float(((now - then) * np.log(now / then)).sum())
 
 
-def _family(lake: ArrowLake, family: str, features: Sequence[Feature], dates: tuple[date, date | None]) -> list[Entry]:
+def _family(lake: ArrowLake, table: Table, family: str, features: Sequence[Feature], day: date) -> list[Entry]:
     names = [feature.name for feature in features]
-    now, then = (lake.read(USER_FEATURES, [day], columns=names) if day else None for day in dates)
+    now, then = (lake.read(table, [one], columns=names) if one else None for one in (day, compared_with(lake, day, table)))
     entries = []
     for feature in features:
         current, reference = (None if of is None or len(of) < GRAIN else _numbers(of.column(feature.name)) for of in (now, then))

@@ -10,6 +10,7 @@ from jobs.contracts.context import CONTEXT_FEATURES, SESSION_MOMENTS
 from jobs.contracts.delivery import AUDIENCES, BOOKINGS, CLUSTERS, SCORES, TRAININGS
 from jobs.contracts.derived import EXAMPLES, USER_FEATURES, USER_SEGMENTS
 from jobs.contracts.fans import COMMUNITIES, FAN_LADDER
+from jobs.contracts.portraits import USER_PORTRAITS
 from jobs.contracts.silver import LISTENS, SESSIONS, SILVER_LISTENERS, SILVER_TRACKS
 from targeting.wording import counted
 
@@ -38,6 +39,7 @@ LAYERS: tuple[tuple[str, tuple[tuple[str, Table, str], ...]], ...] = (
             ("moments of sessions", SESSION_MOMENTS, "jobs/session_moments"),
             ("segments", USER_SEGMENTS, "jobs/user_segments"),
             ("fans", FAN_LADDER, "jobs/fan_ladder"),
+            ("portraits", USER_PORTRAITS, "jobs/user_portraits"),
         ),
     ),
     (OF_MODELS, (("examples", EXAMPLES, "jobs/examples"), ("models", TRAININGS, "ray_tune"), ("scores", SCORES, "targeting/scoring"))),

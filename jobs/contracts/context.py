@@ -60,6 +60,7 @@ SESSION_MOMENTS = Table(
         Column("daypart", "string", "daypart on the listener's clock", required=True),
         Column("day_type", "string", f"one of {', '.join(DAY_TYPES)}, by the calendar of the place", required=True),
         Column("device", "string", "device of the first play", required=True),
+        Column("place", "string", "region of the first play, ISO 3166; null where unknown"),
         Column("weather", "string", "weather as forecast before its first hour", required=True),
         Column("minutes", "double", "length in minutes", required=True),
         Column("mean_energy", "double", "mean energy of its tracks"),

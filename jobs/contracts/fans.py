@@ -35,7 +35,7 @@ FAN_LADDER = Table(
         Column("rung", "string", f"one of {', '.join(RUNGS)}", required=True),
     ),
     Purpose.CONTENT,
-    retention_days=10,  # a row a pair and date, of which the week before is needed; what lasts is told of artists and of everybody
+    retention_days=17,  # a row a pair and date, of which two weeks before are needed; what lasts is told of artists and of everybody
     rules=(
         Rule("parts_of_plays", "active_plays + unsourced <= plays AND tracks <= plays", "parts are no larger than the whole"),
         Rule(

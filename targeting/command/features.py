@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 
 from jobs.console import a_path, iso_date, no_file, whole
 from jobs.contracts.derived import USER_FEATURES
-from jobs.features import FAMILIES, USER
+from jobs.features import USER
 from targeting.command.place import among, nothing, opened
 from targeting.command.reply import Reply, table
-from targeting.feature_catalogue import catalogue, compared_with
+from targeting.feature_catalogue import FAMILIES, catalogue, compared_with
 from validation.contract import did_you_mean
 from validation.verdict import WrongUse
 

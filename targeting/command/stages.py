@@ -78,14 +78,15 @@ def job(name: str, writes: str, weight: float) -> Stage:
     return Stage(name, writes, f'spark-submit jobs/{name}.py $dates --lake "$lake"', weight, run, stale)
 
 
-def latest(name: str, writes: str, weight: float, before: int = 0) -> Stage:
-    """Return the stage of a Spark job that is made for the last date alone; it also makes up for one `before` days before, if missing."""
+def latest(name: str, writes: str, weight: float, before: tuple[int, ...] = ()) -> Stage:
+    """Return the stage of a Spark job that is made for the last date alone, and for missing ones so many days `before`."""
     every = job(name, writes, weight)
 
     def needed(day: Day) -> Day:
         made = import_module(f"jobs.{name}").JOB.writes
-        earlier = day.last - timedelta(days=before)
-        return replace(day, dates=(day.last,) if stamp(earlier) in day.lake.arrow.published(made) else (earlier, day.last))
+        published = day.lake.arrow.published(made)
+        earlier = (day.last - timedelta(days=days) for days in before)
+        return replace(day, dates=(*(one for one in earlier if stamp(one) not in published), day.last))
 
     line = f'spark-submit jobs/{name}.py --date "$date" --lake "$lake"'
     return replace(every, line=line, run=lambda day: every.run(needed(day)), stale=lambda day: every.stale(needed(day)))
@@ -144,11 +145,11 @@ def _done(outcome: runner.Outcome) -> Done:
 
 
 # Jobs that are asked for the last date alone.
-LATEST = ("moment_features", "fan_ladder", "artist_fans", "fan_transitions")
+LATEST = ("moment_features", "fan_ladder", "artist_fans", "fan_transitions", "user_portraits")
 JOBS = (
     *("listeners", "tracks", "listens", "sessions", "user_days", "user_features"),
     *("context_features", "session_moments", "moment_features", "user_segments", "segment_overlaps"),
-    *("fan_ladder", "artist_fans", "fan_transitions", "examples"),
+    *("fan_ladder", "artist_fans", "fan_transitions", "user_portraits", "examples"),
 )
 
 STAGES: tuple[Stage, ...] = (
@@ -163,9 +164,10 @@ STAGES: tuple[Stage, ...] = (
     latest("moment_features", "features.moment_features", 4),
     job("user_segments", "segments.user_segments", 8),
     job("segment_overlaps", "segments.segment_overlaps", 5),
-    latest("fan_ladder", "features.fan_ladder", 12, before=7),
+    latest("fan_ladder", "features.fan_ladder", 12, before=(14, 7)),
     latest("artist_fans", "features.artist_fans", 6),
     latest("fan_transitions", "features.fan_transitions", 5),
+    latest("user_portraits", "features.user_portraits", 6),
     job("examples", "examples.response", 12),
     step("train", "models.trainings", 40, 'python -m ray_tune response --as-of "$date" --trials 4 --lake "$lake"', train),
     step("scores", "targeting.scores", 6, 'overtone day --date "$date" --only scores --lake "$lake"', scores),

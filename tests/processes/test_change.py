@@ -43,7 +43,10 @@ OPERATIONS = ("ops.files", "ops.quarantine", "ops.verdicts")
 # What no stage of a day makes for others to read: a cache, and what a command compared.
 ASIDE = (*OPERATIONS, "features.user_state", "examples.replays")
 # Where a listener's row tells where they stand among all: one play of another may move it.
-AMONG_ALL = ("features.session_moments", "features.fan_ladder", "targeting.clusters", "targeting.communities", "targeting.scores")
+AMONG_ALL = (
+    *("features.session_moments", "features.fan_ladder", "features.user_portraits"),
+    *("targeting.clusters", "targeting.communities", "targeting.scores"),
+)
 OF_ALL = {feature.name for feature in USER if feature.of_all}
 
 
