@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from jobs.features import DISTINCTS
 from jobs.features.feature import WINDOWS, column, counted
 
 if TYPE_CHECKING:
@@ -49,33 +47,22 @@ def items(listens: DataFrame, distincts: Sequence[Distinct]) -> DataFrame:
     return listens.withColumn("known_date", F.to_date("known_ts")).groupBy(*DAILY).agg(*gathered)
 
 
-def windows(days: DataFrame, features: Sequence[Feature], *, dates: Sequence[date]) -> DataFrame:
-    """Evaluate features for each asked date over the daily rows in their windows that were known by its end.
-
-    `days` holds date, listener_id, known_date, the measures and the different items. A row of date d known on k counts for every
-    asked date D with max(d, k) <= D < d + days. One pass over the days, whatever the dates are.
-    """
-    # A listener's days are brought together before each is repeated for every date that it counts for, not after.
-    days = days.repartition("listener_id")
-    summed, everybody = sums(days, features, dates=dates), totals_of(days, features, dates=dates)
-    wanted = counted(features, {d.name for d in DISTINCTS})
-    if wanted:
-        summed = summed.join(different(days, wanted, dates=dates), ["date", "listener_id"], "left")
-    return evaluated(summed, features, everybody)
-
-
 def evaluated(
-    summed: DataFrame, features: Sequence[Feature], everybody: DataFrame, *, keys: Sequence[str] = ("date", "listener_id", "known_date")
+    summed: DataFrame,
+    features: Sequence[Feature],
+    everybody: DataFrame | None,
+    *,
+    keys: Sequence[str] = ("date", "listener_id", "known_date"),
 ) -> DataFrame:
     """Make features of what their windows count: the keys and a column each of `counted`; null counts nothing.
 
-    `everybody` holds a row for each date, as `totals` makes it.
+    `everybody` holds a row for each date, as `totals` makes it; none where no feature asks for it.
     """
     used = counted(features, {name for feature in features for name in feature.measures})
     filled = [f"coalesce({name}, 0) AS {name}" for name in (column(*one) for one in used)]
     made = [f"CAST({feature.formula} AS {feature.dtype}) AS {feature.name}" for feature in features]
     whole = summed.selectExpr(*keys, *filled)
-    beside = whole.join(F.broadcast(everybody), "date", "inner") if _of_all(features) else whole
+    beside = whole.join(F.broadcast(everybody), "date", "inner") if everybody is not None else whole
     return beside.selectExpr(*keys, *made)
 
 
@@ -87,71 +74,6 @@ def totals(summed: DataFrame, features: Sequence[Feature]) -> DataFrame:
 
 def _of_all(features: Sequence[Feature]) -> list[str]:
     return sorted({column(*one) for feature in features for one in feature.of_all})
-
-
-def sums(days: DataFrame, features: Sequence[Feature], *, dates: Sequence[date]) -> DataFrame:
-    """Sum measures over every window that the features have, at the end of each asked date; integers, no join."""
-    used = counted(features, {name for feature in features for name in feature.measures} - {d.name for d in DISTINCTS})
-    reached = _reached(days, used, dates)
-    return reached.groupBy("date", "listener_id").agg(F.max("known_date").alias("known_date"), *_added(used, ""))
-
-
-def totals_of(days: DataFrame, features: Sequence[Feature], *, dates: Sequence[date]) -> DataFrame:
-    """Return what `totals` returns of the sums of these days, without summing listener by listener."""
-    used = sorted({one for feature in features for one in feature.of_all})
-    return _reached(days, used, dates).groupBy("date").agg(F.count("*").alias("all_rows"), *_added(used, "all_"))
-
-
-def _reached(days: DataFrame, used: Sequence[tuple[str, int]], dates: Sequence[date]) -> DataFrame:
-    """Repeat each daily row for every asked date in whose longest window it lies."""
-    asked = each_date(dates, first=F.greatest("date", "known_date"), last=F.date_add("date", max(WINDOWS) - 1))
-    return days.select("listener_id", "known_date", F.col("date").alias("day"), *sorted({name for name, _ in used}), asked.alias("date"))
-
-
-def _added(used: Sequence[tuple[str, int]], prefix: str) -> list[Column]:
-    within = {w: f" FILTER (WHERE datediff(date, day) < {w})" if w < max(WINDOWS) else "" for w in WINDOWS}
-    return [F.expr(f"sum({name}){within[w]} AS {prefix}{column(name, w)}") for name, w in used]
-
-
-def different(days: DataFrame, wanted: Sequence[tuple[str, int]], *, dates: Sequence[date]) -> DataFrame:
-    """Count different items over windows at the end of each asked date, exactly: `wanted` is (name of a distinct, days of a window).
-
-    An item of date d known on k is in the window w of every date from max(d, k) to d + w - 1. What an earlier known row of the item
-    covers already is taken off at the front; so each row begins and ends one stretch of its own, and a count is a running sum.
-    """
-    by_name = {d.name: d for d in DISTINCTS}
-    names, first = sorted({name for name, _ in wanted}), min(dates)
-    held = F.array(*(F.struct(F.lit(name).alias("name"), F.col(by_name[name].column).alias("items")) for name in names))
-    seen = F.greatest("date", "known_date").alias("seen")
-    each = days.select("listener_id", "date", seen, F.inline(held)).select(
-        "listener_id", "date", "seen", "name", F.explode("items").alias("item")
-    )
-    before = F.max("date").over(
-        Window.partitionBy("listener_id", "name", "item").orderBy("seen", "date").rowsBetween(Window.unboundedPreceding, -1)
-    )
-    stretches = F.array(
-        *(
-            F.struct(
-                F.lit(w).alias("days"),
-                F.greatest("seen", F.date_add("before", w), F.lit(first)).alias("from"),
-                F.date_add("date", w).alias("to"),
-            )
-            for w in sorted({w for _, w in wanted})
-        )
-    )
-    own = F.inline(F.filter(stretches, lambda one: one["from"] < one["to"]))
-    kept = each.withColumn("before", before).select("listener_id", "name", own)
-    ends = kept.select(*("listener_id", "name", "days"), F.expr("inline(array(struct(`from` AS at, 1 AS n), struct(to AS at, -1 AS n)))"))
-    changes = ends.groupBy("listener_id", "at").agg(
-        *(F.expr(f"sum(n) FILTER (WHERE name = '{name}' AND days = {w})").alias(column(name, w)) for name, w in wanted)
-    )
-    asked = changes.select("listener_id").distinct().select("listener_id", F.explode(F.array(*map(F.lit, dates))).alias("date"))
-    marks = changes.withColumn("date", F.lit(None).cast("date")).unionByName(
-        asked.withColumn("at", F.col("date")), allowMissingColumns=True
-    )
-    running = Window.partitionBy("listener_id").orderBy("at").rangeBetween(Window.unboundedPreceding, Window.currentRow)
-    counts = [F.sum(column(name, w)).over(running).alias(column(name, w)) for name, w in wanted]
-    return marks.select("listener_id", "date", *counts).where("date IS NOT NULL")
 
 
 def forecasts(weather: DataFrame) -> DataFrame:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from jobs.aggregate import evaluated, longest, totals, windows
+from jobs.aggregate import evaluated, longest, totals
 from jobs.console import days as each_day
 from jobs.contracts.derived import EXAMPLES, REPLAYS, USER_FEATURES
 from jobs.contracts.events import AD_EVENTS, FEEDBACK
@@ -24,6 +24,7 @@ from jobs.features.feature import WINDOWS, column, counted
 from jobs.run import Job, Read, main
 from jobs.user_days import user_days
 from jobs.user_features import PLAYED
+from jobs.windows import windows
 from validation.gates.leaks import CLOCKS
 
 if TYPE_CHECKING:

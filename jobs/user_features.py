@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobs.aggregate import evaluated, longest, totals, windows
+from jobs.aggregate import evaluated, longest, totals
 from jobs.contracts.derived import USER_DAYS, USER_FEATURES, USER_STATE
 from jobs.features import USER
 from jobs.rolling import begun, rolled, summed
 from jobs.run import Job, Read, main
 from jobs.state import Rolling
+from jobs.windows import windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,13 +13,14 @@ from batches import batch
 from pyspark.errors import AnalysisException
 from small_lake import one
 
-from jobs.aggregate import daily, items, windows
+from jobs.aggregate import daily, items
 from jobs.contracts.derived import USER_DAYS, USER_FEATURES
 from jobs.contracts.events import AD_EVENTS, FEEDBACK
 from jobs.contracts.silver import LISTENS, SESSIONS
 from jobs.features import DISTINCTS, MEASURES, USER
 from jobs.features.feature import TERM, WINDOWS, Distinct, Feature, windowed
 from jobs.features.rhythm import PACKED
+from jobs.windows import windows
 from validation.contract import IDENTIFIER, ContractError, Purpose
 
 if TYPE_CHECKING:

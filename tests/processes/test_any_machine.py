@@ -7,6 +7,7 @@ condition that it is about, so that a failure says which one broke; whatever bre
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -193,7 +194,7 @@ def rows(lake: ArrowLake) -> dict[str, list[str]]:
 
 def test_it_runs(box: Box) -> None:
     assert box.code == 0, box.said
-    assert "[17/17] export" in box.said
+    assert re.search(r"\[(\d+)/\1\] export", box.said)
     assert box.said.splitlines()[-1] == "silver.listens: nothing to do"
 
 
