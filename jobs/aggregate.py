@@ -66,6 +66,17 @@ def evaluated(
     return beside.selectExpr(*keys, *made)
 
 
+def among_all(summed: DataFrame, features: Sequence[Feature], *, keys: Sequence[str], where: str) -> DataFrame:
+    """Evaluate features of rows that fulfil `where`, everybody's counts being those of all rows: what is summed is made once, for both.
+
+    In an array it goes through one shuffle, which Spark makes once; of columns each side would ask for its own, and all be made twice.
+    """
+    names = [column(*one) for one in counted(features, {name for feature in features for name in feature.measures})]
+    packed = summed.selectExpr(*keys, f"array({', '.join(f'coalesce({name}, 0)' for name in names)}) AS counts").repartition(*keys)
+    rows = packed.selectExpr(*keys, *(f"counts[{place}] AS {name}" for place, name in enumerate(names)))
+    return evaluated(rows.where(where), features, totals(rows, features), keys=keys)
+
+
 def totals(summed: DataFrame, features: Sequence[Feature]) -> DataFrame:
     """Add up what the windows of all listeners count, where a feature asks for it: date, and `all_` before each column's name."""
     added = [F.sum(name).alias(f"all_{name}") for name in _of_all(features)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from jobs.aggregate import each_date, evaluated, totals
+from jobs.aggregate import among_all, each_date
 from jobs.contracts.context import SESSION_MOMENTS
 from jobs.contracts.fans import DAYS, FAN_LADDER
 from jobs.contracts.portraits import USER_PORTRAITS
@@ -33,21 +33,22 @@ AGES = {"now": 0, "week": 7, "fortnight": 14}  # days before the date, of the pa
 def user_portraits(ladder: DataFrame, moments: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
     """Evaluate what pairs with artists and sessions of 28 days say of each listener at the end of each date."""
     summed = of_pairs(ladder, dates).join(of_sessions(moments, dates), [*KEYS], "full")
-    everybody = totals(summed, PORTRAIT)
-    had = f"{column('plays', DAYS)} > 0 OR {column('sessions', DAYS)} > 0"
-    return evaluated(summed.where(had), PORTRAIT, everybody, keys=KEYS)
+    return among_all(summed, PORTRAIT, keys=KEYS, where=f"{column('plays', DAYS)} > 0 OR {column('sessions', DAYS)} > 0")
 
 
 def of_pairs(ladder: DataFrame, dates: Sequence[date]) -> DataFrame:
     """Sum each listener's pairs with artists, as they are, as they were a week before, and two."""
-    ages = F.array(*(F.date_add("day", age) for age in AGES.values()))
-    rows = ladder.withColumnRenamed("date", "day").select("*", F.explode(F.filter(ages, lambda one: one.isin(*dates))).alias("date"))
-    plays = [F.expr(f"coalesce(sum(plays) FILTER (WHERE datediff(date, day) = {age}), 0) AS {name}") for name, age in AGES.items()]
-    pairs = rows.groupBy(*KEYS, "artist_id").agg(*plays, F.expr("max(share) FILTER (WHERE day = date) AS share"))
-    artists = pairs.groupBy("date", "artist_id").agg(F.sum("now").alias("of_artist"))
+    today = F.col("date").isin(*dates)
+    artists = ladder.where(today).groupBy("date", "artist_id").agg(F.sum("plays").alias("of_artist"))
     whole = artists.groupBy("date").agg(F.sum("of_artist").alias("of_all"))
     usual = artists.join(F.broadcast(whole), "date").selectExpr("date", "artist_id", "of_artist / of_all AS usual")
-    return pairs.join(usual, ["date", "artist_id"]).groupBy(*KEYS).agg(*_sums(OF_PAIRS))
+    ages = F.explode(F.array(*(F.date_add("date", age) for age in AGES.values())))
+    mine = ladder.repartition("listener_id").select(
+        "listener_id", "artist_id", "plays", "share", F.col("date").alias("day"), ages.alias("date")
+    )
+    plays = [F.expr(f"coalesce(sum(plays) FILTER (WHERE datediff(date, day) = {age}), 0) AS {name}") for name, age in AGES.items()]
+    pairs = mine.where(today).groupBy(*KEYS, "artist_id").agg(*plays, F.expr("max(share) FILTER (WHERE day = date) AS share"))
+    return pairs.join(F.broadcast(usual), ["date", "artist_id"], "left").groupBy(*KEYS).agg(*_sums(OF_PAIRS))
 
 
 def of_sessions(moments: DataFrame, dates: Sequence[date]) -> DataFrame:
