@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -22,12 +24,19 @@ WHEN temperature_c < 5 THEN 'dry_cold' WHEN temperature_c > 25 THEN 'dry_hot' EL
 DAILY = ("date", "listener_id", "known_date")
 
 
-def each_date(dates: Sequence[date], *, first: Column, last: Column | None = None) -> Column:
+def each_date(dates: Sequence[date], *, first: Column, last: Column) -> Column:
     """Return a generator of one row for each of `dates` that lies between `first` and `last` (both included)."""
-    asked = F.array(*(F.lit(day) for day in dates))
-    if last is None:
-        return F.explode(F.filter(asked, lambda day: day >= first))
-    return F.explode(F.filter(asked, lambda day: (day >= first) & (day <= last)))
+    asked = sorted(dates)
+    begins, ends = first_asked(asked, first), F.coalesce(first_asked(asked, F.date_add(last, 1)), F.lit(len(asked)))
+    # Found by their place, for that is compiled; what filters an array is not.
+    return F.explode(F.slice(F.array(*map(F.lit, asked)), begins + 1, F.greatest(ends - begins, F.lit(0))))
+
+
+def first_asked(asked: Sequence[date], day: Column) -> Column:
+    """Return the place, from 0 on, of the first of the sorted dates `asked` that is no earlier than a day; null where there is none."""
+    span = range((asked[-1] - asked[0]).days + 1)
+    places = F.array(*(F.lit(bisect_left(asked, asked[0] + timedelta(days=n))) for n in span))
+    return F.get(places, F.greatest(F.datediff(day, F.lit(asked[0])), F.lit(0)))
 
 
 def daily(frame: DataFrame, of: str, measures: Sequence[Measure]) -> DataFrame:

@@ -39,11 +39,16 @@ def fan_ladder(listens: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
     The days with an active play are bits of a number: what a track's plays say of days adds up without counting one twice.
     """
     asked = each_date(dates, first=F.greatest("date", F.to_date("known_ts")), last=F.date_add("date", DAYS - 1))
-    heard = listens.where("kind = 'track'").select(
-        *("listener_id", "artist_id", "track_id"),
-        F.expr(f"CASE WHEN source IS NOT NULL THEN {ASKED_FOR} END AS active"),
-        F.col("date").alias("day"),
-        asked.alias("date"),
+    # A listener's plays are brought together once, for all that is counted of the listener.
+    heard = (
+        listens.where("kind = 'track'")
+        .repartition("listener_id")
+        .select(
+            *("listener_id", "artist_id", "track_id"),
+            F.expr(f"CASE WHEN source IS NOT NULL THEN {ASKED_FOR} END AS active"),
+            F.col("date").alias("day"),
+            asked.alias("date"),
+        )
     )
     tracks = heard.groupBy("date", "listener_id", "artist_id", "track_id").agg(
         F.count("*").alias("plays"),

@@ -25,7 +25,7 @@ STATED = ("consent", "basis", "age_band", "plan", "place", "time_zone", "known_t
 def listeners(statements: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
     """Pick each listener's latest statement known by the end of each date; one that was assumed yields to any other."""
     known = F.greatest(F.to_date("event_ts"), F.to_date("known_ts"))
-    daily = statements.select("listener_id", "event_ts", *STATED, each_date(dates, first=known).alias("date"))
+    daily = statements.select("listener_id", "event_ts", *STATED, each_date(dates, first=known, last=F.lit(max(dates))).alias("date"))
     newest = F.struct(F.col("basis") != "assume", "event_ts", "known_ts", "consent", "age_band")
     picked = daily.groupBy("date", "listener_id").agg(F.max_by(F.struct(*STATED), newest).alias("said"))
     allowed = F.expr(AGREED).alias("ads_allowed")

@@ -6,14 +6,12 @@ row of date d that became known on k is in the window of w days from max(d, k) o
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from jobs.aggregate import evaluated
+from jobs.aggregate import evaluated, first_asked
 from jobs.features import DISTINCTS
 from jobs.features.feature import WINDOWS, column, counted
 
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
     from jobs.features.feature import Feature
 
@@ -55,14 +53,8 @@ def changes(days: DataFrame, asked: Sequence[date]) -> DataFrame:
     `at` is the place of the first asked date that sees it; a change that none sees is left out. A row that the same date sees come into a
     window and leave it is not counted there: `in_w` is 1, -1 or 0.
     """
-    span = range((asked[-1] - asked[0]).days + 1)
-    places = F.array(*(F.lit(bisect_left(asked, asked[0] + timedelta(days=n))) for n in span))
-
-    def first_to_see(day: Column) -> Column:
-        return F.get(places, F.greatest(F.datediff(day, F.lit(asked[0])), F.lit(0)))
-
-    offs = {f"off_{w}": first_to_see(F.date_add("date", w)) for w in WINDOWS}
-    placed = days.withColumns({"enters": first_to_see(F.greatest("date", "known_date"))} | offs)
+    offs = {f"off_{w}": first_asked(asked, F.date_add("date", w)) for w in WINDOWS}
+    placed = days.withColumns({"enters": first_asked(asked, F.greatest("date", "known_date"))} | offs)
     counts = {w: f"(off_{w} IS NULL OR off_{w} > enters)" for w in WINDOWS}
     # A place and what is done there are one number: Spark compiles the repeating of numbers, not that of records.
     moves = ", ".join((f"enters * {KINDS} + {COMES}", *(f"off_{w} * {KINDS} + {w}" for w in WINDOWS)))
