@@ -76,10 +76,12 @@ def nested(finest: DataFrame) -> DataFrame:
     columns = []
     for level in LEVELS:
         cell = f"PARTITION BY {', '.join(('date', *level.by))}"
+        # What is left to be sorted by, after what the cell is: one order serves all levels.
+        first = f"row_number() OVER ({cell} ORDER BY {', '.join(FINEST[len(level.by) :]) or 'date'}) = 1"
         columns += [f"sum({name}) OVER ({cell}) AS {name}__{level.name}" for name in SUMS]
-        columns.append(f"row_number() OVER ({cell} ORDER BY {', '.join(FINEST)}) = 1 AS first__{level.name}")
+        columns.append(f"{first} AS first__{level.name}")
         counted = f"least(hll_sketch_estimate(hll_union_agg(listeners) OVER ({cell})), {MOST})"
-        columns.append(f"{counted} DIV {GRAIN} * {GRAIN} AS listeners__{level.name}")
+        columns.append(f"IF({first}, {counted} DIV {GRAIN} * {GRAIN}, NULL) AS listeners__{level.name}")
     return finest.repartition("date").selectExpr("date", *FINEST, *columns)
 
 

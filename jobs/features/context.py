@@ -13,7 +13,7 @@ WEATHER_KINDS = ("dry_mild", "dry_cold", "dry_hot", "rain", "unknown")
 
 @dataclass(frozen=True)
 class Level:
-    """How finely contexts are told apart: all that is in `by` is. A level's `by` holds all of the next one's, its parent's."""
+    """How finely contexts are told apart: all that is in `by` is. A level's `by` begins with all of the next one's, its parent's."""
 
     name: str
     by: tuple[str, ...]
@@ -30,13 +30,14 @@ class Outcome:
     square: str
 
 
-CLOCK = ("daypart", "local_hour")
+# From what tells least apart: each level's `by` begins with its parent's, so cells that are sorted once are sorted for all levels.
+PART = ("daypart", "day_type", "device", "weather")
 LEVELS = (
-    Level("region", (*CLOCK, "day_type", "device", "country", "region", "weather"), "hour, kind of day, device, region and weather"),
-    Level("country", (*CLOCK, "day_type", "device", "country", "weather"), "hour, kind of day, device, country and weather"),
-    Level("weather", ("daypart", "day_type", "device", "weather"), "part of the day, kind of day, device and weather"),
-    Level("device", ("daypart", "day_type", "device"), "part of the day, kind of day and device"),
-    Level("daypart", ("daypart", "day_type"), "part of the day and kind of day"),
+    Level("region", (*PART, "local_hour", "country", "region"), "hour, kind of day, device, region and weather"),
+    Level("country", (*PART, "local_hour", "country"), "hour, kind of day, device, country and weather"),
+    Level("weather", PART, "part of the day, kind of day, device and weather"),
+    Level("device", PART[:3], "part of the day, kind of day and device"),
+    Level("daypart", PART[:2], "part of the day and kind of day"),
     Level("all", (), "all listening"),
 )
 

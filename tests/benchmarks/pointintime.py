@@ -23,7 +23,8 @@ from results import BUILD, Measured, Row, row
 from jobs.asof import Facts, as_of
 from jobs.lake import session
 
-ROWS, FACTS, LISTENERS, DAYS, SEED = 1_000_000, 2_000_000, 20_000, 90, 7
+# Twenty facts a listener: of a hundred, Dask would lay each beside every row of the listener and fill 24 GiB.
+ROWS, FACTS, LISTENERS, DAYS, SEED = 1_000_000, 2_000_000, 100_000, 90, 7
 VALUES = tuple(f"v{n}" for n in range(10))
 DAY = 86_400_000_000  # microseconds
 LATE = 0.05  # of the facts of the second set become known a day after they happened
