@@ -51,7 +51,9 @@ MOMENT_SHARES: tuple[Feature, ...] = (
     *(
         feature
         for moment in MOMENTS
-        for feature in windowed(f"moment_{moment.name}", "double", _share(moment.name), (28,), f"share of sessions that are {moment.name}")
+        for feature in windowed(
+            f"moment_{moment.name}", "double", _share(moment.name), (28,), f"share of sessions that are {moment.name.replace('_', ' ')}"
+        )
     ),
     *windowed("weather_sensitivity", "double", SENSITIVITY, (28,), "energy of sessions in rain less that in dry weather, drawn to none"),
     *windowed("places", "bigint", "{places}", (28,), "different regions"),
