@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jobs import ingest
 from jobs.run import main as run
-from targeting.command.stages import JOBS
+from targeting.command.stages import JOBS, LATEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,8 @@ def main(feed: str, lake: str, first: str, last: str) -> None:
     done(lambda: ingest.main(["native", feed, "--lake", lake]))
     for name in JOBS:
         job = import_module(f"jobs.{name}").JOB
-        done(lambda job=job: run(job, ["--from", first, "--to", last, "--lake", lake]))
+        dates = ["--date", last] if name in LATEST else ["--from", first, "--to", last]
+        done(lambda job=job, dates=dates: run(job, [*dates, "--lake", lake]))
 
 
 if __name__ == "__main__":
