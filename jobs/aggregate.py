@@ -61,7 +61,7 @@ def evaluated(
     features: Sequence[Feature],
     everybody: DataFrame | None,
     *,
-    keys: Sequence[str] = ("date", "listener_id", "known_date"),
+    keys: Sequence[str] = DAILY,
 ) -> DataFrame:
     """Make features of what their windows count: the keys and a column each of `counted`; null counts nothing.
 
@@ -88,12 +88,13 @@ def among_all(summed: DataFrame, features: Sequence[Feature], *, keys: Sequence[
 
 def totals(summed: DataFrame, features: Sequence[Feature]) -> DataFrame:
     """Add up what the windows of all listeners count, where a feature asks for it: date, and `all_` before each column's name."""
-    added = [F.sum(name).alias(f"all_{name}") for name in _of_all(features)]
+    added = [F.sum(name).alias(f"all_{name}") for name in (column(*one) for one in of_everybody(features))]
     return summed.groupBy("date").agg(F.count("*").alias("all_listeners"), *added)
 
 
-def _of_all(features: Sequence[Feature]) -> list[str]:
-    return sorted({column(*one) for feature in features for one in feature.of_all})
+def of_everybody(features: Sequence[Feature]) -> tuple[tuple[str, int], ...]:
+    """Return what the features count of everybody, and over which windows, sorted."""
+    return tuple(sorted({one for feature in features for one in feature.of_all}))
 
 
 def forecasts(weather: DataFrame) -> DataFrame:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from jobs.aggregate import evaluated, first_asked
+from jobs.aggregate import evaluated, first_asked, of_everybody
 from jobs.features import DISTINCTS
 from jobs.features.feature import WINDOWS, column, counted
 
@@ -37,7 +37,7 @@ def windows(days: DataFrame, features: Sequence[Feature], *, dates: Sequence[dat
     asked, items = sorted(dates), {d.name for d in DISTINCTS}
     sums = counted(features, {name for feature in features for name in feature.measures} - items)
     kinds = counted(features, items)
-    of_all = tuple(sorted({one for feature in features for one in feature.of_all}))
+    of_all = of_everybody(features)
     # A listener's rows are brought together once; what is made of them stays there.
     mine = _by_then(days, asked).repartition("listener_id")
     both = mine.join(came_and_went(mine, kinds), [*ROW], "left") if kinds else mine

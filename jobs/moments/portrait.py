@@ -7,7 +7,6 @@ dry sessions it counts as much as their harmonic mean, against ten.
 from __future__ import annotations
 
 from jobs.features.artists import ARTISTS
-from jobs.features.artists import MEASURES as OF_PAIRS
 from jobs.features.feature import Feature, Measure, windowed
 from jobs.moments import MOMENTS
 
@@ -62,4 +61,3 @@ MOMENT_SHARES: tuple[Feature, ...] = (
 
 FAMILIES: dict[str, tuple[Feature, ...]] = {"artists": ARTISTS, "moments": MOMENT_SHARES}
 PORTRAIT: tuple[Feature, ...] = tuple(feature for family in FAMILIES.values() for feature in family)
-MEASURES = (*OF_PAIRS, *OF_SESSIONS, *OF_PLACES)
