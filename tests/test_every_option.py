@@ -149,8 +149,8 @@ PROGRAMS: list[tuple[Callable[[Sequence[str]], object], str, list[str], dict[str
         | {
             "ROWS": [
                 *((path, told) for path, told in PATHS),
-                ("nowhere.csv", "there is no file 'nowhere.csv'"),
-                ("FILE", "FILE is no Parquet file, and does not end in .csv"),
+                ("nowhere.csv", "there is no file or folder 'nowhere.csv'; give a CSV"),
+                ("FILE", "FILE' cannot be read: "),
             ],
             "--out": [("FOLDER", "is there already; give a new folder"), *PATHS],
             "--columns": [("plays_28", "unknown feature 'plays_28'; did you mean 'plays_28d'?"), ("", "unknown feature ''")],

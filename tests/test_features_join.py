@@ -12,27 +12,27 @@ import pytest
 from small_lake import DAY, put, who
 
 from jobs.contracts.derived import USER_FEATURES
+from jobs.lake.address import Address
+from jobs.lake.arrow import ArrowLake
 from targeting.__main__ import main
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jobs.lake.spark import SparkLake
-
-pytestmark = pytest.mark.spark
 HOUR = timedelta(hours=1)
 MIDNIGHT = datetime.combine(DAY, datetime.min.time(), UTC)  # when the features of the day before begin to hold
 
 
 @pytest.fixture
-def filled(lake: SparkLake) -> SparkLake:
+def filled(tmp_path: Path) -> ArrowLake:
+    lake = ArrowLake(Address.parse(str(tmp_path / "lake")))
     for back, plays in ((10, 1), (2, 2), (1, 3)):
         day = DAY - back * 24 * HOUR
-        put(lake.arrow, USER_FEATURES, [{"listener_id": who(1), "date": day, "known_date": day, "plays_28d": plays}], day)
+        put(lake, USER_FEATURES, [{"listener_id": who(1), "date": day, "known_date": day, "plays_28d": plays}], day)
     return lake
 
 
-def answer(lake: SparkLake, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+def answer(lake: ArrowLake, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     capsys.readouterr()
     code = 0
     try:
@@ -47,7 +47,7 @@ def joined(folder: Path) -> dict[int, dict[str, Any]]:
     return {int(row["sale"]): row for row in pq.read_table(folder).to_pylist()}
 
 
-def test_each_row_has_what_was_known_at_its_moment(filled: SparkLake, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_row_has_what_was_known_at_its_moment(filled: ArrowLake, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     moments = {
         0: (1, MIDNIGHT),
         1: (1, MIDNIGHT - HOUR),
@@ -79,17 +79,30 @@ def test_each_row_has_what_was_known_at_its_moment(filled: SparkLake, tmp_path: 
     ("text", "told"),
     [
         ("listener,event_ts\na,2026-11-01", "has no column 'listener_id'; it has listener, event_ts"),
-        ("", "has no column 'listener_id'; it has none"),
-        ("listener_id,event_ts\na,soon", "'soon' is no moment; give 2026-11-01T20:15:00Z"),
+        ("", "cannot be read: Empty CSV file; give a CSV"),
+        ("listener_id,event_ts\na,soon", "'soon' is no moment of the form 2026-11-10T06:00"),
         ("listener_id,event_ts,a,A\na,2026-11-01,1,2", "has column 'a' more than once; name each column once"),
         ("listener_id,event_ts,Plays_28d\na,2026-11-01,3", "has a column 'plays_28d' of its own"),
         ("listener_id,event_ts,plays_28d\na,2026-11-01,3", "has a column 'plays_28d' of its own; rename it"),
     ],
 )
 def test_rows_that_cannot_be_joined_are_refused(
-    filled: SparkLake, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, told: str
+    filled: ArrowLake, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, told: str
 ) -> None:
     (tmp_path / "rows.csv").write_text(text)
     code, said = answer(filled, capsys, str(tmp_path / "rows.csv"), "--out", str(tmp_path / "out"))
     assert (code, told in said) == (2, True), said
     assert not (tmp_path / "out").exists()
+
+
+def test_a_moment_that_is_none_is_refused(filled: ArrowLake, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for moments, told in (
+        (
+            pa.array([2**60], pa.timestamp("us")),
+            "1152921504606846976 microseconds from 1970 lie too far off; choose between 1970-01-01 and 2200-12-31",
+        ),
+        (pa.array([20261101]), "column 'event_ts' is int64; it must be a timestamp"),
+    ):
+        pq.write_table(pa.table({"listener_id": ["a"], "event_ts": moments}), tmp_path / "rows.parquet")
+        code, said = answer(filled, capsys, str(tmp_path / "rows.parquet"), "--out", str(tmp_path / "out"))
+        assert (code, told in said) == (2, True), said

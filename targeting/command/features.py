@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import shutil
 from collections import Counter
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jobs.console import a_path, iso_date, no_file, whole
+from jobs.console import FIRST, LAST, a_path, iso_date, iso_moment, no_file, whole
 from jobs.contracts.derived import USER_FEATURES
 from jobs.features import USER
 from targeting.command.place import among, nothing, opened
@@ -26,14 +26,15 @@ from validation.verdict import WrongUse
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pyspark.sql import DataFrame, SparkSession
-
+    from jobs.asof import Part
     from jobs.lake.arrow import ArrowLake
 
 HELP = "list the listener features, or join them to rows of your own as they were known at each row's moment"
 EXAMPLE = "overtone features list --family taste"
 COLUMNS = ("name", "meaning", "days", "purpose", "unknown", "drift")
 LISTENER, MOMENT, DATED = "listener_id", "event_ts", "features_date"
+ENDS = {"happened": "date", "known": "known_date"}
+BOUNDS = pa.array([FIRST, LAST + timedelta(days=1)]).cast(pa.timestamp("us", "UTC"))
 NAMES = tuple(feature.name for feature in USER)
 
 
@@ -52,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="rows with features as they were known at each row's moment; no row is lost",
         epilog="example: overtone features join sales.csv --out sales-with-features --columns plays_28d,skip_rate_28d",
     )
-    join.add_argument("rows", type=a_path, metavar="ROWS", help=f"CSV or Parquet file with {LISTENER} and {MOMENT} (UTC)")
+    join.add_argument("rows", type=a_path, metavar="ROWS", help=f"CSV, Parquet or Delta table with {LISTENER} and {MOMENT} (UTC)")
     join.add_argument("--out", type=a_path, required=True, help="new folder of Parquet files")
     join.add_argument("--columns", type=_columns, default=NAMES, help="features, comma between (default: all)")
     join.add_argument("--within", type=whole(1, 400), default=7, help="days after which features are too old to be joined (default: 7)")
@@ -94,77 +95,88 @@ def _columns(text: str) -> tuple[str, ...]:
 
 
 def _join(options: argparse.Namespace) -> Reply:
+    from jobs.lake.foreign import read_foreign
+    from jobs.lake.still import StillLake
+
     no_file("--out", options.out.parent)
     if options.out.exists():
         raise WrongUse(f"--out: {options.out} is there already; give a new folder")
-    _look(options.rows, options.columns)
+    rows = _checked(options.rows, read_foreign(options.rows), options.columns)
     lake = opened(options.lake)
     if not lake.files(USER_FEATURES):
         raise WrongUse(nothing(lake, "no listener features are published yet; overtone day --help"))
-    rows, known = _joined(lake, options)
-    said = f"{rows:,} rows in {options.out}, {known:,} of them with features that were known then"
-    return Reply({"rows": rows, "known": known, "out": str(options.out.resolve())}, said)
-
-
-def _joined(lake: ArrowLake, options: argparse.Namespace) -> tuple[int, int]:
-    from pyspark.sql import functions as F
-
-    from jobs.asof import Facts, as_of
-    from jobs.lake.spark import SparkLake
-
-    spark = SparkLake(lake.address)
-    rows = _read(spark.spark, options.rows)
-    first, last = rows.agg(F.to_date(F.min(MOMENT)), F.to_date(F.max(MOMENT))).first() or (None, None)
-    days = [] if first is None else [first + timedelta(days=n) for n in range(-options.within - 1, (last - first).days + 1)]
-    # A date's features are of its end, and hold from then on.
-    began = "CAST(date_add({}, 1) AS TIMESTAMP)"
-    told = spark.read(USER_FEATURES, days).withColumnRenamed("date", DATED)
-    facts = Facts(told, (LISTENER,), began.format(DATED), began.format("known_date"), (DATED, *options.columns))
-    made = as_of(rows, facts, at=MOMENT, within=f"INTERVAL {options.within} DAYS")
+    found = _known(StillLake(lake), rows, options.columns, timedelta(days=options.within))
+    for name in found.column_names:
+        rows = rows.append_column(name, found[name])
     scratch = options.out.with_name(f".{options.out.name}.{os.getpid()}")
     try:
-        made.write.parquet(str(scratch.absolute()))
-        written = spark.spark.read.parquet(str(scratch.absolute())).agg(F.count("*"), F.count(DATED)).first()
+        scratch.mkdir()
+        pq.write_table(rows, scratch / "part-0.parquet")
         scratch.rename(options.out)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return (written[0], written[1]) if written else (0, 0)
+    known = len(rows) - rows[DATED].null_count
+    said = f"{len(rows):,} rows in {options.out}, {known:,} of them with features that were known then"
+    return Reply({"rows": len(rows), "known": known, "out": str(options.out.resolve())}, said)
 
 
-def _names(file: Path) -> list[str]:
-    if not file.is_file():
-        raise WrongUse(f"ROWS: there is no file {str(file)!r}")
-    if file.suffix == ".csv":
-        with file.open(encoding="utf-8", errors="replace", newline="") as lines:
-            return next(csv.reader(lines), [])
+def _known(lake: ArrowLake, rows: pa.Table, columns: tuple[str, ...], within: timedelta) -> pa.Table:
+    """Return the features of each row's listener as they were known at its moment."""
+    from jobs.asof import as_of
+
+    ends = pc.min_max(rows[MOMENT]).as_py()
+    dates = sorted(map(date.fromisoformat, lake.files(USER_FEATURES)))
+    if ends["min"] is not None:
+        needed = [day for day in dates if ends["min"].date() - within - timedelta(days=1) <= day <= ends["max"].date()]
+        dates = needed or dates[:1]
+    return as_of(rows[LISTENER], rows[MOMENT], [_part(lake, day, columns) for day in dates], within)
+
+
+def _part(lake: ArrowLake, day: date, columns: tuple[str, ...]) -> Part:
+    """Return the features of a date, which hold from the next midnight (UTC) on, and are known from the one after `known_date`."""
+    from jobs.asof import Part
+
+    def clocks() -> pa.Table:
+        told = lake.read(USER_FEATURES, [day], columns=[LISTENER, "date", "known_date"])
+        ends = {name: pc.add(told[column].cast(pa.timestamp("us", "UTC")), timedelta(days=1)) for name, column in ENDS.items()}
+        return pa.table({"who": told[LISTENER], **ends})
+
+    def values() -> pa.Table:
+        return lake.read(USER_FEATURES, [day], columns=["date", *columns]).rename_columns([DATED, *columns])
+
+    return Part(clocks, values)
+
+
+def _checked(path: Path, rows: pa.Table, columns: tuple[str, ...]) -> pa.Table:
+    """Return rows that have a listener and a moment, now in UTC; whatever else they hold goes along. Others raise `WrongUse`."""
+    _look(path, rows.column_names, columns)
+    moments = rows[MOMENT]
+    if pa.types.is_string(moments.type) or pa.types.is_large_string(moments.type):
+        moments = pa.chunked_array([[_moment(path, text) for text in moments.to_pylist()]], pa.timestamp("us", "UTC"))
+    elif not (pa.types.is_timestamp(moments.type) or pa.types.is_date(moments.type)):
+        raise WrongUse(f"ROWS: {path}: column {MOMENT!r} is {moments.type}; it must be a timestamp")
+    moments = moments.cast(pa.timestamp("us", "UTC"), safe=False)
+    far = moments.filter(pc.or_(pc.less(moments, BOUNDS[0]), pc.greater_equal(moments, BOUNDS[1])))
+    if len(far):
+        raise WrongUse(f"ROWS: {path}: {far[0].value} microseconds from 1970 lie too far off; choose between {FIRST} and {LAST}")
+    return rows.set_column(rows.column_names.index(MOMENT), MOMENT, moments)
+
+
+def _moment(path: Path, text: str | None) -> datetime | None:
     try:
-        return list(pq.read_schema(file).names)
-    except pa.ArrowInvalid as error:
-        raise WrongUse(f"ROWS: {file} is no Parquet file, and does not end in .csv") from error
+        return iso_moment(text) if text else None
+    except argparse.ArgumentTypeError as error:
+        raise WrongUse(f"ROWS: {path}: {error}") from error
 
 
-def _look(file: Path, columns: tuple[str, ...]) -> None:
-    """Raise `WrongUse` unless the file has a listener and a moment, and no column that would be there twice."""
-    names = _names(file)
+def _look(path: Path, names: list[str], columns: tuple[str, ...]) -> None:
+    """Raise `WrongUse` unless there are a listener and a moment, and no column would be there twice."""
     for name in (LISTENER, MOMENT):
         if name not in names:
-            raise WrongUse(f"ROWS: {file} has no column {name!r}; it has {', '.join(names) or 'none'}")
+            raise WrongUse(f"ROWS: {path} has no column {name!r}; it has {', '.join(names) or 'none'}")
     twice = sorted(name for name, n in Counter(name.lower() for name in names).items() if n > 1)
     if twice:
-        raise WrongUse(f"ROWS: {file} has column {twice[0]!r} more than once; name each column once")
+        raise WrongUse(f"ROWS: {path} has column {twice[0]!r} more than once; name each column once")
     taken = sorted({*columns, DATED} & {name.lower() for name in names})
     if taken:
-        raise WrongUse(f"ROWS: {file} has a column {taken[0]!r} of its own; rename it, or leave it out of --columns")
-
-
-def _read(spark: SparkSession, file: Path) -> DataFrame:
-    """Read rows with a listener and a moment; whatever else they hold goes along."""
-    rows = spark.read.csv(str(file.absolute()), header=True) if file.suffix == ".csv" else spark.read.parquet(str(file.absolute()))
-    dtype = dict(rows.dtypes)[MOMENT]
-    if dtype == "string":
-        wrong = rows.where(f"{MOMENT} IS NOT NULL AND try_to_timestamp({MOMENT}) IS NULL").select(MOMENT).first()
-        if wrong:
-            raise WrongUse(f"ROWS: {file}: {wrong[0]!r} is no moment; give 2026-11-01T20:15:00Z")
-    elif not dtype.startswith(("timestamp", "date")):
-        raise WrongUse(f"ROWS: {file}: column {MOMENT!r} is {dtype}; it must be a timestamp")
-    return rows.withColumn(MOMENT, rows[MOMENT].cast("timestamp"))
+        raise WrongUse(f"ROWS: {path} has a column {taken[0]!r} of its own; rename it, or leave it out of --columns")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,7 @@ from meter import GIB, Use, use
 from pairs import spread
 from results import BUILD, Measured, Row, row
 
-from jobs.asof import Facts, as_of
-from jobs.lake import session
+from jobs.asof import CLOCKS, Part, as_of
 
 # Twenty facts a listener: of a hundred, Dask would lay each beside every row of the listener and fill 24 GiB.
 ROWS, FACTS, LISTENERS, DAYS, SEED = 1_000_000, 2_000_000, 100_000, 90, 7
@@ -100,11 +100,14 @@ def _utc(moments: np.ndarray) -> pa.Array:
 
 def join(place: Path) -> None:
     """Join as `overtone features join` does."""
-    spark = session.start({})
-    facts = Facts(spark.read.parquet(str(place / "facts.parquet")), ("listener_id",), "happened", "known", VALUES)
-    rows = spark.read.parquet(str(place / "rows.parquet"))
-    made = as_of(rows, facts, at="event_timestamp", within="INTERVAL 7 DAYS")
-    made.write.mode("overwrite").parquet(str(place / "ours.parquet"))
+
+    def read(*columns: str) -> pa.Table:
+        return pq.read_table(place / "facts.parquet", columns=columns)
+
+    facts = Part(lambda: read("listener_id", "happened", "known").rename_columns(CLOCKS), lambda: read(*VALUES))
+    rows = pq.read_table(place / "rows.parquet")
+    found = as_of(rows["listener_id"], rows["event_timestamp"], [facts], timedelta(days=7))
+    pq.write_table(pa.table([*rows.columns, *found.columns], [*rows.column_names, *found.column_names]), place / "ours.parquet")
 
 
 def read(place: Path, name: str) -> pa.Table:
