@@ -14,6 +14,7 @@ import subprocess
 import sys
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import peers
 import pyarrow as pa
@@ -33,8 +34,16 @@ from jobs.run import run
 from jobs.user_days import JOB as DAYS_JOB
 from jobs.user_features import JOB as FEATURES_JOB
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pyspark.sql import DataFrame
+
+    from validation.contract import Table
+
 EVENTS = (20_000_000, 200_000_000)
 LISTENERS, DAYS, TODAY = 100_000, 90, date(2026, 11, 1)
+FIRST = TODAY - timedelta(days=DAYS)
 TRACKS, TRACKS_AN_ARTIST = 1_000_000, 10
 REPEATS, CHUNK = 3, 10
 COMMAND = "make bench NAME=features"
@@ -99,28 +108,45 @@ def prepared(events: int) -> Path:
     return place
 
 
+class Drawn(SparkLake):
+    """A lake whose listens are drawn whenever they are read: to write 200 million of them would take longer than to count them."""
+
+    def __init__(self, address: Address, events: int) -> None:
+        super().__init__(address)
+        self.events, self.dates = events, [TODAY]
+
+    def read(self, table: Table, dates: Collection[date] | None = None, version: int | None = None) -> DataFrame:
+        """Return the listens of `self.dates`; of other tables what lies there."""
+        return self.drawn(self.dates) if table is LISTENS else super().read(table, dates, version)
+
+    def drawn(self, dates: list[date], step: int = 1) -> DataFrame:
+        """Draw the listens of these dates, which follow one another, or every `step`-th of them."""
+        a_day, first = self.events // DAYS, (dates[0] - FIRST).days
+        ids = self.spark.range(first * a_day, (first + len(dates)) * a_day, step, numPartitions=2 * len(dates))
+        return ids.selectExpr(*drawn(self.events))
+
+
 def prepare(place: Path, events: int) -> None:
-    """Write 91 dates of listens, the daily counts of all but the last, and the state of the evening before it."""
-    lake = SparkLake(Address.parse(str(place / "lake")))
-    dates = [TODAY - timedelta(days=n) for n in range(DAYS, -1, -1)]
-    for first in range(0, len(dates), CHUNK):
-        chunk = dates[first : first + CHUNK]
-        played = lake.spark.range(first * (events // DAYS), (first + len(chunk)) * (events // DAYS)).selectExpr(*drawn(events, dates[0]))
-        lake.overwrite(LISTENS, played, chunk, Note("benchmark"))
-        run(DAYS_JOB, lake, [day for day in chunk if day < TODAY] or [dates[-2]])
-        sys.stderr.write(f"{events:,} events: {first + len(chunk)} of {len(dates)} dates are there\n")
-    run(FEATURES_JOB, lake, [dates[-2]])
+    """Make the daily counts of 90 dates, the state of the evening before the last, its listens, and the peers' copy of all listens."""
+    lake = Drawn(Address.parse(str(place / "lake")), events)
+    dates = [FIRST + timedelta(days=n) for n in range(DAYS)]
     numbers = [f"xxhash64({name}) AS {name[:-3]}" for name in ("listener_id", "artist_id", "track_id")]
     told = ("date", "CAST(known_ts AS DATE) AS known", "CAST(ms_played AS INT) AS ms", "skipped", "completed", "local_date", "device")
-    for day in dates[1:]:
-        slim = lake.read(LISTENS, [day]).selectExpr(*numbers, *told)
-        slim.coalesce(1).write.parquet(str(place / f"slim/{day}"))
+    for n in range(0, len(dates), CHUNK):
+        lake.dates = dates[n : n + CHUNK]
+        lake.overwrite(LISTENS, lake.drawn(lake.dates, events // DAYS), lake.dates, Note("benchmark"))  # one a date: it is there
+        run(DAYS_JOB, lake, lake.dates)
+        sys.stderr.write(f"{events:,} events: {n + len(lake.dates)} of {len(dates)} dates are counted\n")
+    run(FEATURES_JOB, lake, [dates[-1]])
+    lake.overwrite(LISTENS, lake.drawn([TODAY]), [TODAY], Note("benchmark"))
+    for day in [*dates[1:], TODAY]:
+        lake.drawn([day]).selectExpr(*numbers, *told).write.parquet(str(place / f"slim/{day}"))
     (place / "done").touch()
 
 
-def drawn(events: int, first: date) -> list[str]:
+def drawn(events: int) -> list[str]:
     """Return a row of listens by its number: few listeners play much, most plays repeat, a few become known days later."""
-    day = f"date_add(DATE'{first}', CAST(id DIV {events // DAYS} AS INT))"
+    day = f"date_add(DATE'{FIRST}', CAST(id DIV {events // DAYS} AS INT))"
     uniform = {n: f"(pmod(xxhash64(id, {n}), 1000003) / 1000003D)" for n in range(8)}
     listener = f"CAST({LISTENERS} * pow({uniform[0]}, 1.5) AS INT)"
     library = max(20, events // LISTENERS)
