@@ -24,12 +24,14 @@ from pairs import T95
 from results import BUILD, Measured, Row, row
 
 from jobs.contracts.delivery import APPROVALS, TRAININGS
+from jobs.fan_ladder import JOB as FAN_LADDER
 from jobs.fingerprint import code_of
 from jobs.ingest import ingest
 from jobs.lake.address import Address
 from jobs.lake.commit import Note
 from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import SparkLake
+from jobs.run import run as run_job
 from jobs.world.make import make
 from jobs.world.preset import World
 from targeting.command.day import CAMPAIGNS, execute
@@ -113,26 +115,22 @@ def _prepared(size: int) -> Path:
     code = "".join(code_of(name)[:4] for name in ("jobs.world.make", "jobs.ingest", "targeting.command.stages"))
     place = BUILD / "day" / f"{size}-{code}"
     if not (place / "done").exists():
-        shutil.rmtree(place, ignore_errors=True)
         subprocess.run([sys.executable, __file__, "prepare", str(size), str(place)], check=True)
     return place
 
 
 def prepare(size: int, place: Path) -> None:
-    """Make a world, take its month in, run the jobs over it, and let a model of the evening before serve."""
-    world = World(SEED, size, DAYS, FIRST, tracks=min(40_000, max(3_000, size // 5)), per_file=min(20_000, size // 250 * 250))
-    make(world, Address.parse(str(place / "feed")), SparkLake(Address.parse(str(place / "truth"))))
-    shutil.rmtree(place / "truth")
-    (place / "last").mkdir()
-    for path in (place / "feed").glob(f"*-{LAST}-*"):
-        path.rename(place / "last" / path.name)
-    for path in (place / "feed").glob("*"):
-        if any(str(LAST + timedelta(days=n)) in path.name for n in (1, 2)):
-            path.rename(place / "last" / path.name)
+    """Make a world, take its month in, run the jobs over it, and let a model of the evening before serve; what is there already stays."""
+    if not (place / "last").exists():
+        _make(size, place)
     lake = SparkLake(Address.parse(str(place / "lake")))
     ingest(lake, "native", [place / "feed"], clock=CLOCK - timedelta(days=1))
     dates = tuple(FIRST + timedelta(days=n) for n in range(DAYS - 1))
-    execute(STAGES[: [stage.name for stage in STAGES].index("scores")], Day(lake, dates, CAMPAIGNS, place / "exports", TRIALS))
+    stages = STAGES[: [stage.name for stage in STAGES].index("scores")]
+    # What a day finds that has days behind it: a state of the evening before, and the ladders of one and two weeks ago.
+    for some in (dates[:-1], dates[-1:]):
+        execute(stages, Day(lake, some, CAMPAIGNS, place / "exports", TRIALS))
+    run_job(FAN_LADDER, lake, [LAST - timedelta(weeks=2), LAST - timedelta(weeks=1)])
     newest = max(lake.arrow.read(TRAININGS).to_pylist(), key=lambda one: one["trained_at"])
     # Whether it passes its gate depends on the size; what scoring costs is to be compared all the same.
     decided = {
@@ -143,15 +141,31 @@ def prepare(size: int, place: Path) -> None:
         "decision": "approved",
     }
     lake.arrow.append(APPROVALS, pa.Table.from_pylist([decided | {"decided_at": CLOCK}], arrow_schema(APPROVALS)), Note("benchmark"))
-    shutil.rmtree(place / "feed")
     (place / "done").touch()
+
+
+def _make(size: int, place: Path) -> None:
+    """Make a world's files; those of the last day, and the days of late events after it, lie apart in `last`."""
+    world = World(SEED, size, DAYS, FIRST, tracks=min(40_000, max(3_000, size // 5)), per_file=min(20_000, size // 250 * 250))
+    make(world, Address.parse(str(place / "feed")), SparkLake(Address.parse(str(place / "truth"))))
+    shutil.rmtree(place / "truth")
+    later = place / "later"
+    later.mkdir(exist_ok=True)
+    for day in (LAST + timedelta(days=n) for n in range(3)):
+        for path in (place / "feed").glob(f"*{day}*"):
+            path.rename(later / path.name)
+    later.rename(place / "last")
 
 
 def _day(prepared: Path, number: int) -> list[Cost]:
     scratch = prepared.with_name(f"{prepared.name}-run")
     shutil.rmtree(scratch, ignore_errors=True)
     # Data files are never written twice: links to them will do. What is appended to, or written in place, is copied.
-    shutil.copytree(prepared, scratch, copy_function=lambda a, b: os.link(a, b) if a.endswith(".parquet") else shutil.copy2(a, b))
+
+    def lay(old: str, new: str) -> None:
+        (os.link if old.endswith(".parquet") else shutil.copy2)(old, new)
+
+    shutil.copytree(prepared, scratch, copy_function=lay, ignore=shutil.ignore_patterns("feed"))
     try:
         sys.stderr.write(f"{prepared.name}: run {number + 1} of {REPEATS}\n")
         done = subprocess.run([sys.executable, __file__, "run", str(scratch)], check=True, stdout=subprocess.PIPE, text=True)
