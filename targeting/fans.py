@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobs.contracts.fans import ARTIST_FANS, COMMUNITY_ARTISTS, EVERY_ARTIST, FAN_TRANSITIONS, GONE, RUNGS
+from jobs.contracts.fans import ANY, ARTIST_FANS, COMMUNITY_ARTISTS, EVERY_ARTIST, FAN_TRANSITIONS, GONE, RUNGS
 from targeting.wording import counted, share
 
 if TYPE_CHECKING:
@@ -80,11 +80,21 @@ def _held(whole: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _ways(lake: ArrowLake, day: date) -> tuple[str, ...]:
-    rows = {(row["from_rung"], row["to_rung"]): row for row in lake.read(FAN_TRANSITIONS, [day]).to_pylist()}
-    found = [(rows[start, end], words) for start, end, words in WAYS if (start, end) in rows]
+    rows = {(row["from_rung"], row["to_rung"], row["weeks"]): row for row in lake.read(FAN_TRANSITIONS, [day]).to_pylist()}
+    found = [(start, end, words) for start, end, words in WAYS if (start, end, ANY) in rows]
     if not found:
         return ("How listeners come closer is known once a week lies behind.",)
-    return tuple(f"Within a week {row['hazard']:.1%} [{row['low']:.1%}, {row['high']:.1%}] of {words}." for row, words in found)
+    return tuple(f"Within a week {_hazard(rows[start, end, ANY])} of {words}{_by_time(rows, start, end)}." for start, end, words in found)
+
+
+def _by_time(rows: Mapping[tuple[str, str, int], Mapping[str, Any]], start: str, end: str) -> str:
+    """Say how the hazard differs between those who came in the week before and the others, where both are told of."""
+    new, old = (rows.get((start, end, weeks)) for weeks in (1, 2))
+    return f": {_hazard(new)} of those who had come there that week, {_hazard(old)} of the others" if new and old else ""
+
+
+def _hazard(row: Mapping[str, Any]) -> str:
+    return f"{row['hazard']:.1%} [{row['low']:.1%}, {row['high']:.1%}]"
 
 
 def communities(lake: ArrowLake, day: date) -> tuple[dict[str, Any], ...]:

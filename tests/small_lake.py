@@ -200,7 +200,8 @@ def _fans(lake: ArrowLake) -> None:
         DAY,
     )
     way = {"from_rung": "light", "to_rung": "moderate", "at_risk": 20, "hazard": 0.25, "low": 0.2, "high": 0.31}
-    put(lake, FAN_TRANSITIONS, [one(FAN_TRANSITIONS, **way)], DAY)
+    by_time = (way, way | {"weeks": 1, "hazard": 0.3}, way | {"weeks": 2})
+    put(lake, FAN_TRANSITIONS, [one(FAN_TRANSITIONS, **row) for row in by_time], DAY)
     stands = {"community": "m1", "label": "jazz: Ada", "listeners": 30, "share": 0.6, "usual": 0.3, "rarity": 1.0, "part": 1.0}
     put(lake, COMMUNITY_ARTISTS, [one(COMMUNITY_ARTISTS, artist_id="a1", artist_name="Ada", **stands)], DAY)
 

@@ -13,7 +13,7 @@ from batches import batch
 from small_lake import one, who
 
 from jobs.artist_fans import FLOOR, Z, artist_fans
-from jobs.contracts.fans import EVERY_ARTIST, FAN_LADDER, GONE, RUNGS
+from jobs.contracts.fans import ANY, EVERY_ARTIST, FAN_LADDER, GONE, RUNGS
 from jobs.contracts.silver import LISTENS, SILVER_TRACKS
 from jobs.fan_ladder import DAYS, fan_ladder
 from jobs.fan_transitions import STEP, fan_transitions
@@ -160,7 +160,9 @@ def test_hazards_and_their_intervals(spark: SparkSession) -> None:
     rows += [{"date": now, "listener_id": who(n), "artist_id": f"a{k}", "rung": to[n]} for n in range(12) for k in range(5) if n < 11]
     rows += [{"date": before, "listener_id": who(n), "artist_id": "b", "rung": "super"} for n in range(GRAIN - 1)]
     rows += [{"date": before, "listener_id": who(n), "artist_id": "c", "rung": "unknown"} for n in range(12)]
-    found = {(row.from_rung, row.to_rung): row for row in fan_transitions(ladder(spark, rows), dates=(now,)).collect()}
+    ways = fan_transitions(ladder(spark, rows), dates=(now,)).collect()
+    assert {row.weeks for row in ways} == {ANY}, "without a ladder of two weeks ago nobody knows how long"
+    found = {(row.from_rung, row.to_rung): row for row in ways}
     assert {way for way, _ in found} == {"light"}, "too few stood on the rung of super, and nobody leaves a rung that nobody knows"
     assert {to: (row.at_risk, row.moved) for (_, to), row in found.items()} == {
         **dict.fromkeys(RUNGS, (60, 0)),
@@ -174,6 +176,17 @@ def test_hazards_and_their_intervals(spark: SparkSession) -> None:
     assert (one_way.hazard, one_way.low, one_way.high) == pytest.approx((h, middle - half, middle + half))
     never = found["light", "super"]
     assert (never.hazard, never.low, never.high) == pytest.approx((0, 0, z2 / m / (1 + z2 / m)))
+
+
+def test_hazards_by_time_on_a_rung(spark: SparkSession) -> None:
+    """Of thirty listeners twelve came to the rung in the week before, from another or from nowhere, and eight of them leave it."""
+    rows = [{"date": D - timedelta(days=STEP), "listener_id": who(n), "artist_id": "a", "rung": "light"} for n in range(30)]
+    earlier = {n: "light" if n >= 12 else "moderate" for n in range(6, 30)}
+    rows += [{"date": D - timedelta(days=2 * STEP), "listener_id": who(n), "artist_id": "a", "rung": rung} for n, rung in earlier.items()]
+    rows += [{"date": D, "listener_id": who(n), "artist_id": "a", "rung": "light"} for n in range(8, 30)]
+    found = {(row.weeks, row.to_rung): row for row in fan_transitions(ladder(spark, rows), dates=(D,)).collect()}
+    assert {weeks: round(found[weeks, GONE].hazard, 6) for weeks in (ANY, 1, 2)} == {ANY: round(8 / 30, 6), 1: round(8 / 12, 6), 2: 0}
+    assert {weeks: found[weeks, GONE].at_risk for weeks in (ANY, 1, 2)} == {ANY: 30, 1: 10, 2: 10}
 
 
 def test_nothing_moves_from_a_date_that_is_not_there(spark: SparkSession) -> None:

@@ -34,7 +34,9 @@ def answered(lake: ArrowLake, capsys: pytest.CaptureFixture[str], *words: str) -
 def test_fans_are_told_in_words(place: ArrowLake, capsys: pytest.CaptureFixture[str]) -> None:
     said = answered(place, capsys, "fans", "list")
     assert "The top 2% of an artist's listeners hold 18% [15%, 22%] of its streams (Spotify says of its own: 18%)." in said
-    assert "Within a week 25.0% [20.0%, 31.0%] of light listeners became moderate." in said
+    moves = "Within a week 25.0% [20.0%, 31.0%] of light listeners became moderate"
+    by_time = "30.0% [20.0%, 31.0%] of those who had come there that week, 25.0% [20.0%, 31.0%] of the others"
+    assert f"{moves}: {by_time}." in said
     assert "Of 30 pairs of a listener and an artist in 28 days it is known how the listener came to the artist." in said
     row = json.loads(answered(place, capsys, "fans", "show", "Ada", "--json"))[0]
     assert (row["artist"], row["listeners"], row["light"], row["top 2% hold"]) == ("Ada", 30, 10, "-")

@@ -10,6 +10,7 @@ RUNGS = ("unknown", "programmed", "light", "moderate", "super")
 DAYS = 28  # that a rung looks back
 TOP = 0.02  # of an artist's listeners are at the top
 GONE = "gone"  # a week later: not one play in 28 days
+ANY = 0  # weeks on a rung: however many
 EVERY_ARTIST = "all"  # in place of an artist's id
 
 DAY = Column("date", "date", "last day of the 28 (UTC)", required=True)
@@ -82,11 +83,17 @@ ARTIST_FANS = Table(
 
 FAN_TRANSITIONS = Table(
     "features.fan_transitions",
-    "one way from a rung a week ago to a rung now: how likely a listener goes it with an artist within a week",
-    ("date", "from_rung", "to_rung"),
+    "one way from a rung a week ago to a rung now, by how long one had stood there: how likely a listener goes it with an artist in a week",
+    ("date", "from_rung", "weeks", "to_rung"),
     (
         Column("date", "date", "last day of the week (UTC)", required=True),
         Column("from_rung", "string", f"rung a week before: one of {', '.join(RUNGS[1:])}", required=True),
+        Column(
+            "weeks",
+            "int",
+            f"weeks that they had stood there a week before: 1 not yet two, 2 two or more; {ANY} for all together",
+            required=True,
+        ),
         Column("to_rung", "string", f"rung on the date: one of {', '.join((*RUNGS, GONE))}", required=True),
         Column("at_risk", "bigint", "pairs of a listener and an artist that stood there, rounded down to 10", required=True),
         Column("moved", "bigint", "those of them that stand here now, rounded down to 10", required=True),
@@ -97,6 +104,7 @@ FAN_TRANSITIONS = Table(
     Purpose.CONTENT,
     retention_days=400,
     rules=(
+        Rule("few_weeks", f"weeks BETWEEN {ANY} AND 2", "more is not looked back"),
         Rule("part_of_those_at_risk", "moved BETWEEN 0 AND at_risk", "no more move than stood there"),
         Rule("interval_around", "0 <= low AND low <= hazard AND hazard <= high AND high <= 1", "the interval encloses the hazard"),
     ),
