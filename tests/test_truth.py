@@ -11,6 +11,7 @@ import communities
 import contexts
 import fans
 import intake
+import leaks
 import listeners
 import numpy as np
 import pytest
@@ -29,16 +30,24 @@ SMALL = Size(listeners=1_400, days=14, seeds=(5,), campaigns=FEW, tracks=600)
 def rows(compiling: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
     """Every row that the programs return for one small world, by id."""
     size = replace(SMALL, folder=tmp_path_factory.mktemp("truth"))
-    programs = (intake.defects, listeners.features, listeners.audiences, response.ranking, response.calibration, contexts.effects)
+    planted = (intake.defects, leaks.leaks, contexts.effects)
+    programs = (*planted, listeners.features, listeners.audiences, response.ranking, response.calibration)
     return {one.id: one for program in programs for one in program(size)}
 
 
 @pytest.mark.slow
 @pytest.mark.spark
 @pytest.mark.ray
-@pytest.mark.parametrize("name", ["intake_defects", "features_twice", "features_direct", "audience_not_agreed"])
+@pytest.mark.parametrize(
+    "name", ["intake_defects", "features_twice", "features_direct", "audience_not_agreed", "leaks_honest", "leaks_others"]
+)
 def test_what_must_be_exact_is_exact_on_a_small_world(rows: dict[str, Row], name: str) -> None:
     assert (rows[name].value, rows[name].holds) == (0.0, True)
+
+
+@pytest.mark.slow
+def test_every_planted_leak_is_listed(rows: dict[str, Row]) -> None:
+    assert (rows["leaks_caught"].value, rows["leaks_caught"].holds) == (1.0, True)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import communities
 import contexts
 import fans
 import intake
+import leaks
 import lineage
 import listeners
 import moments
@@ -21,6 +22,7 @@ PROGRAMS = {
     "nothing": response.nothing,
     "audiences": listeners.audiences,
     "features": listeners.features,
+    "leaks": leaks.leaks,
     "defects": intake.defects,
     "sessions": intake.sessions,
     "moments": moments.moments,
