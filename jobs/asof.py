@@ -38,7 +38,11 @@ def as_of(who: pa.ChunkedArray, at: pa.ChunkedArray, parts: Sequence[Part], with
     clocks = [part.clocks().select(CLOCKS) for part in parts]
     facts = newest(who, at, pa.concat_tables(clocks), within)
     known = facts.is_valid().to_numpy(zero_copy_only=False)
-    needed, places = np.unique(facts.filter(pa.array(known)).to_numpy(), return_inverse=True)
+    taken = np.zeros(len(facts), np.int64)
+    taken[known] = facts.filter(pa.array(known)).to_numpy()
+    used = np.zeros(sum(map(len, clocks)) + 1, bool)
+    used[taken[known]] = True
+    needed, places = np.flatnonzero(used), np.cumsum(used) - 1
     ends = np.cumsum([len(one) for one in clocks])
     cuts = np.searchsorted(needed, [0, *ends])
     read = [
@@ -46,18 +50,15 @@ def as_of(who: pa.ChunkedArray, at: pa.ChunkedArray, parts: Sequence[Part], with
         for n, part in enumerate(parts)
         if cuts[n] < cuts[n + 1] or not n  # the first says which columns there are
     ]
-    taken = np.zeros(len(facts), np.int64)
-    taken[known] = places
     # One chunk, for `take` looks chunks up row by row.
-    return pa.concat_tables(read).combine_chunks().take(pa.array(taken, mask=~known))
+    return pa.concat_tables(read).combine_chunks().take(pa.array(places[taken], mask=~known))
 
 
 def newest(who: pa.ChunkedArray, at: pa.ChunkedArray, clocks: pa.Table, within: timedelta | None = None) -> pa.Array:
     """Return for each row the place in `clocks` (columns who, happened, known) of the fact that `as_of` takes, or null.
 
-    A fact counts from the moment on that it has both happened and is known. So facts are sorted by whose they are and by that moment, a
-    running maximum says which was the newest from each on, and a row looks up where its own moment falls: none meets a fact that it does
-    not take.
+    A fact counts from the moment on that it has both happened and is known. So facts and rows are sorted together, by whose they are and
+    by that moment, and a running maximum says which fact was the newest: no row meets one that it does not take.
     """
     told = pc.and_(pc.and_(pc.is_valid(clocks["who"]), pc.is_valid(clocks["happened"])), pc.is_valid(clocks["known"]))
     index = np.flatnonzero(told.to_numpy())
@@ -66,27 +67,42 @@ def newest(who: pa.ChunkedArray, at: pa.ChunkedArray, clocks: pa.Table, within: 
         return pa.nulls(len(who), pa.int64())
     everybody = pc.unique(clocks["who"])
     happened, known, moment = _micros(clocks["happened"]), _micros(clocks["known"]), _micros(at)
-    counts = np.maximum(happened, known)
-    steps = np.unique(counts)
-    # Whose and when in one number, the when by its place among the moments at which anything begins to count.
-    span = len(steps) + 1
-    mine = _codes(clocks["who"], everybody) * span + np.searchsorted(steps, counts, side="right")
-    person = _codes(who, everybody)
-    asked = person * span + np.searchsorted(steps, moment, side="right")
+    facts = len(happened)
+    by_age = _by_age(happened, known)
+    age = _places(by_age)
 
-    by_age = np.lexsort((known, happened))
-    age = np.empty_like(by_age)
-    age[by_age] = np.arange(len(by_age))
-    sort = np.argsort(mine)
-    whose = mine[sort] // span
-    # Each person's ages above those of the one before, so that one running maximum serves all.
-    best = np.maximum.accumulate(whose * len(age) + age[sort]) - whose * len(age)
-    place = np.maximum(np.searchsorted(mine, asked, side="right", sorter=sort) - 1, 0)
-    fact = by_age[best[place]]
-    found = (person >= 0) & (whose[place] == person) & (mine[sort[place]] <= asked) & pc.is_valid(at).to_numpy()
+    # Whose and when in one number, the when by its rank; of one moment facts come first: what is known at the moment itself counts.
+    person = np.concatenate((_codes(clocks["who"], everybody), _codes(who, everybody)))
+    moments = np.concatenate((np.maximum(happened, known), moment))
+    steps = np.argsort(moments)
+    rank = np.empty_like(steps)
+    rank[steps] = np.cumsum(np.diff(moments[steps], prepend=moments[steps[0]]) > 0)
+    sort = np.argsort((person * len(steps) + rank) * 2 + (np.arange(len(steps)) >= facts))
+    # Each person's ages lie above those of the one before, so that one running maximum serves all.
+    ages = np.full(len(steps), -1)
+    ages[:facts] = person[:facts] * facts + age
+    best = np.empty_like(sort)
+    best[sort] = np.maximum.accumulate(ages[sort])
+    best, mine = best[facts:], person[facts:]
+    found = (best >= 0) & (best // facts == mine) & pc.is_valid(at).to_numpy()
+    fact = by_age[np.where(found, best % facts, 0)]
     if within is not None:
         found &= happened[fact] >= moment - within // timedelta(microseconds=1)
     return pa.array(index[fact], mask=~found)
+
+
+def _by_age(happened: Whole, known: Whole) -> Whole:
+    """Return facts in the order in which they happened, of one moment in that in which they were known, and then as they stand."""
+    order = np.argsort(happened, kind="stable")
+    apart = np.diff(happened[order]) > 0
+    return order if apart.all() else np.lexsort((known, happened))
+
+
+def _places(order: Whole) -> Whole:
+    """Return at which place of an order each stands."""
+    places = np.empty_like(order)
+    places[order] = np.arange(len(order))
+    return places
 
 
 def _codes(who: pa.ChunkedArray, everybody: pa.Array) -> Whole:

@@ -102,7 +102,7 @@ def join(place: Path) -> None:
     """Join as `overtone features join` does."""
 
     def read(*columns: str) -> pa.Table:
-        return pq.read_table(place / "facts.parquet", columns=columns)
+        return pq.read_table(place / "facts.parquet", columns=[*columns])
 
     facts = Part(lambda: read("listener_id", "happened", "known").rename_columns(CLOCKS), lambda: read(*VALUES))
     rows = pq.read_table(place / "rows.parquet")
