@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 STEP = 7  # days
-PAIR = ("date", "listener_id", "artist_id")
+TWO_WEEKS_ON = f"now.told = date_add(then.told, {2 * STEP})"
 Z2 = 1.959964**2
 TO = (*RUNGS, GONE)
+NAMES = "array({})".format(", ".join(f"'{rung}'" for rung in RUNGS))
+PLACE = f"array_position({NAMES}, rung) - 1"
 SPREAD = "(xx - 2 * hazard * xn + hazard * hazard * nn)"
 # How much wider the interval is because a listener's artists move together: against pairs that all went their own way.
 # Where nobody moves, or everybody does, as if each listener's moved as one.
@@ -35,23 +37,18 @@ def fan_transitions(ladder: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
     risk; its interval is Wilson's, with as many pairs as there would be if no two shared a listener: the ratio estimator's variance over
     listeners says how many that is (Cochran, Sampling Techniques, 1977, section 6).
     """
-    pairs = ladder.select("date", "listener_id", "artist_id", "rung")
-    now = pairs.where(F.col("date").isin(*dates)).withColumnRenamed("rung", "to_rung")
-    there = pairs.select("date").distinct()
-    known = there.where(F.col("date").isin(*dates))
-    stood = _earlier(pairs, STEP).where("rung <> 'unknown'").withColumnRenamed("rung", "from_rung")
-    longer = _earlier(pairs, 2 * STEP).select(*PAIR, F.col("rung").alias("from_rung"), F.lit(2).alias("longer"))
-    told = there.select(F.date_add("date", 2 * STEP).alias("date"), F.lit(1).alias("least"))
+    there = ladder.select(F.col("date").alias("told")).distinct()
+    asked = there.where(F.col("told").isin(*dates)).alias("now").join(there.alias("then"), F.expr(TWO_WEEKS_ON), "left")
+    weeks = f"CASE WHEN known THEN array({ANY}, CASE WHEN from_rung <=> rung_before THEN 2 ELSE 1 END) ELSE array({ANY}) END"
     ways = (
-        stood.join(F.broadcast(known), "date", "left_semi")
-        .join(now, [*PAIR], "left")
-        .na.fill(GONE, ["to_rung"])
-        .join(longer, [*PAIR, "from_rung"], "left")
-        .join(F.broadcast(told), "date", "left")
-        .selectExpr("*", f"explode(CASE WHEN least = 1 THEN array({ANY}, coalesce(longer, 1)) ELSE array({ANY}) END) AS weeks")
+        _pairs(ladder, dates)
+        .where(f"from_rung > {RUNGS.index('unknown')}")
+        .join(F.broadcast(asked.selectExpr("now.told AS date", "then.told IS NOT NULL AS known")), "date")
+        .na.fill(TO.index(GONE), ["to_rung"])
+        .selectExpr("*", f"explode({weeks}) AS weeks")
     )
     mine = ways.groupBy("date", "from_rung", "weeks", "listener_id").agg(
-        F.count("*").alias("n"), *(F.count_if(F.col("to_rung") == to).alias(to) for to in TO)
+        F.count("*").alias("n"), *(F.count_if(F.col("to_rung") == n).alias(to) for n, to in enumerate(TO))
     )
     stack = ", ".join(f"'{to}', {to}" for to in TO)
     sums = (
@@ -68,7 +65,9 @@ def fan_transitions(ladder: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
     sized = sums.selectExpr("*", "x / n AS hazard").selectExpr("*", f"n / ({EFFECT}) AS m")
     middle, half = f"(hazard + {Z2} / (2 * m))", f"sqrt({Z2} * (hazard * (1 - hazard) / m + {Z2} / (4 * m * m)))"
     return sized.selectExpr(
-        *("date", "from_rung", "weeks", "to_rung"),
+        "date",
+        f"element_at({NAMES}, CAST(from_rung + 1 AS INT)) AS from_rung",
+        *("weeks", "to_rung"),
         f"n DIV {GRAIN} * {GRAIN} AS at_risk",
         f"x DIV {GRAIN} * {GRAIN} AS moved",
         "hazard",
@@ -77,9 +76,17 @@ def fan_transitions(ladder: DataFrame, *, dates: tuple[date, ...]) -> DataFrame:
     ).select(*FAN_TRANSITIONS.names)
 
 
-def _earlier(pairs: DataFrame, days: int) -> DataFrame:
-    """Return where pairs stood so many days before each date."""
-    return pairs.select(F.date_add("date", days).alias("date"), *PAIR[1:], "rung")
+def _pairs(ladder: DataFrame, dates: tuple[date, ...]) -> DataFrame:
+    """Return on which rung each pair of a listener and an artist stands at each date, a week and two weeks before it; null for none.
+
+    Rungs go by their places, which group faster than words. Each row tells of its own date and of two that follow, and one grouping lays
+    the three together: joined, a ladder that is small on disk would be sent to everybody and fit into no memory.
+    """
+    times = F.explode(F.array(*(F.struct(F.date_add("date", n * STEP).alias("date"), F.lit(n).alias("ago")) for n in range(3))))
+    stands = ladder.select("listener_id", "artist_id", "rung", times.alias("at")).select("at.*", "listener_id", "artist_id", "rung")
+    names = ("to_rung", "from_rung", "rung_before")
+    rungs = [F.expr(f"max(CASE WHEN ago = {n} THEN {PLACE} END) AS {name}") for n, name in enumerate(names)]
+    return stands.where(F.col("date").isin(*dates)).groupBy("date", "listener_id", "artist_id").agg(*rungs)
 
 
 JOB = Job((Read(FAN_LADDER, back=2 * STEP),), FAN_TRANSITIONS, fan_transitions)
