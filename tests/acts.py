@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from batches import batch
 from small_lake import one, who
 
@@ -228,10 +229,14 @@ def hour_focus(plays: list[Row], _: list[Row]) -> float | None:
 
 
 def hour_entropy(plays: list[Row], _: list[Row]) -> float | None:
-    """Return Miller and Madow's estimate: that of the shares, and half a nat a bin in use but one, a play."""
+    """Return Grassberger's estimate, at most that of 48 hours that are all alike; logarithms of few as in closed form, of many nearly."""
     bins = Counter((row["local_hour"], row["local_date"].isoweekday() >= 6) for row in plays)
-    shares = [n / len(plays) for n in bins.values()]
-    return -sum(p * math.log2(p) for p in shares) + (len(bins) - 1) / (2 * len(plays) * math.log(2)) if plays else None
+    if not plays:
+        return None
+    few = {1: -np.euler_gamma - math.log(2), 2: 2 - np.euler_gamma - math.log(2), 3: 2 - np.euler_gamma - math.log(2)}
+    logs = {n: few[n] if n in few else math.log(n // 2 * 2) + 1 / (6 * (n // 2 * 2) ** 2) for n in bins.values()}
+    nats = math.log(len(plays)) - sum(n * logs[n] for n in bins.values()) / len(plays)
+    return min(nats / math.log(2), math.log2(48))
 
 
 def _mean_direction(plays: list[Row]) -> list[float] | None:

@@ -16,7 +16,11 @@ import listeners
 import numpy as np
 import pytest
 import response
+import taste
 from worlds import Size
+
+from jobs.lake.address import Address
+from jobs.lake.spark import SparkLake
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -89,3 +93,13 @@ def test_planted_hazards_and_shares_lie_in_most_intervals_of_small_worlds(compil
     error, covered = fans.top_share(compiling, np.random.default_rng(5), 12)
     assert error.low < 0.02
     assert covered.high > 0.85
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_few_plays_make_nobody_a_specialist_and_nobody_narrow(compiling: SparkSession, tmp_path: Path) -> None:
+    found = taste.of_worlds(SparkLake(Address.parse(str(tmp_path / "lake"))), np.random.default_rng(5), 60)
+    assert found["gs_null"].low < 0.02
+    assert found["gs_specialists"].high > 0.9
+    assert found["entropy_bias"].low < 0.5
+    assert all(one.low <= one.high for one in found.values())

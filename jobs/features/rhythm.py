@@ -1,10 +1,14 @@
 """When and on what a listener plays.
 
 Hours are a circle: their mean is the direction of the sum of each play's direction, their focus its length (Mardia & Jupp, Directional
-Statistics, 2000, ch. 2). The entropy of 24 hours on working days and 24 at weekends is corrected for few plays by Miller and Madow.
+Statistics, 2000, ch. 2). The entropy of 24 hours on working days and 24 at weekends is corrected for few plays by Grassberger's
+estimator (Entropy Estimates from Insufficient Samplings, arXiv:physics/0307138, 2003), of which Miller and Madow's leaves four times the
+bias at 30 plays.
 """
 
 from __future__ import annotations
+
+import math
 
 from jobs.features.feature import Feature, Measure, billionths, signed, windowed
 
@@ -45,10 +49,20 @@ def _share(name: str, part: str, days: tuple[int, ...], meaning: str) -> tuple[F
 
 EAST, NORTH = (signed(f"hour_{axis}") for axis in ("cos", "sin"))
 LENGTH = f"sqrt(pow({NORTH}, 2) + pow({EAST}, 2))"
-HOURS = tuple(f"(shiftright({{{name}}}, {16 * lane}) & 65535)" for name, *_ in PACKED for lane in range(LANES))
-SPREAD = " + ".join(f"CASE WHEN {n} > 1 THEN {n} * log2({n}) ELSE 0D END" for n in HOURS)
-USED = " + ".join(f"CAST({n} > 0 AS INT)" for n in HOURS)
-ENTROPY = f"CASE WHEN {{plays}} > 0 THEN log2({{plays}}) - ({SPREAD}) / {{plays}} + ({USED} - 1) / (2 * {{plays}} * ln(2D)) END"
+# What stands in for the logarithm (nats) of a count n: of an even one m, or the odd one after it, ln(m) + 1 / 6m^2, to half a thousandth
+# if it is larger than three.
+ONE, TWO = -0.5772156649015329 - math.log(2), 2 - 0.5772156649015329 - math.log(2)
+
+
+def _weighed(lane: str) -> str:
+    n, m = f"({lane} & 65535)", f"({lane} & 65534)"
+    few = f"CASE {n} WHEN 0 THEN 0D WHEN 1 THEN {ONE!r}D ELSE {n} * {TWO!r}D END"
+    return f"CASE WHEN {n} > 3 THEN {n} * (ln({m}) + 1 / (6D * {m} * {m})) ELSE {few} END"
+
+
+HOURS = tuple(f"shiftright({{{name}}}, {16 * lane})" for name, *_ in PACKED for lane in range(LANES))
+SPREAD = " + ".join(map(_weighed, HOURS))
+ENTROPY = f"CASE WHEN {{plays}} > 0 THEN least((ln({{plays}}) - ({SPREAD}) / {{plays}}) / ln(2D), log2({len(HOURS)}D)) END"
 
 RHYTHM = (
     *(feature for name in DAYPARTS for feature in _share(name, f"in_{name}", (28,), f"in the {name}")),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
-from math import sqrt
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
+from draws import DAY, apart, frame, ids, rate
 from pyspark.sql import functions as F
 from results import Measured, Row, row
 from scipy.stats import norm
@@ -18,7 +17,6 @@ from jobs.contracts.silver import LISTENS, SILVER_TRACKS
 from jobs.fan_ladder import fan_ladder
 from jobs.fan_transitions import STEP, fan_transitions
 from jobs.lake.address import Address
-from jobs.lake.schema import arrow_schema
 from jobs.lake.spark import SparkLake
 
 if TYPE_CHECKING:
@@ -26,10 +24,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from worlds import Size
 
-    from validation.contract import Table
-
 COMMAND = "make truth NAME=fans"
-DAY = date(2026, 11, 9)
 ARTISTS, LISTENERS = 20, 1_500
 TOP, SHARE = 0.02, 0.18  # of an artist's listeners, and of its streams that Spotify says they hold
 REPLICATIONS = 1_000
@@ -103,16 +98,16 @@ def superfans(spark: SparkSession, rng: np.random.Generator) -> tuple[Measured, 
     )
     listens = {
         "date": np.datetime64(DAY) - days.astype("timedelta64[D]"),
-        "listener_id": _ids("l", pair % LISTENERS),
-        "artist_id": _ids("a", pair // LISTENERS),
-        "track_id": _ids("t", track),
+        "listener_id": ids("l", pair % LISTENERS),
+        "artist_id": ids("a", pair // LISTENERS),
+        "track_id": ids("t", track),
         "source": source,
         "kind": np.full(len(pair), "track"),
     }
-    ladder = fan_ladder(_frame(spark, LISTENS, listens), dates=(DAY,)).where("rung = 'super'")
+    ladder = fan_ladder(frame(spark, LISTENS, listens), dates=(DAY,)).where("rung = 'super'")
     got = {(one.listener_id, one.artist_id) for one in ladder.select("listener_id", "artist_id").collect()}
-    true = set(zip(_ids("l", np.flatnonzero(planted) % LISTENERS), _ids("a", np.flatnonzero(planted) // LISTENERS), strict=True))
-    return _rate(len(got & true), len(got)), _rate(len(got & true), len(true))
+    true = set(zip(ids("l", np.flatnonzero(planted) % LISTENERS), ids("a", np.flatnonzero(planted) // LISTENERS), strict=True))
+    return rate(len(got & true), len(got)), rate(len(got & true), len(true))
 
 
 def top_share(spark: SparkSession, rng: np.random.Generator, artists: int, listeners: int = 1_000) -> tuple[Measured, Measured]:
@@ -124,77 +119,42 @@ def top_share(spark: SparkSession, rng: np.random.Generator, artists: int, liste
     plays = 1 + np.floor(50 * np.exp(sigma * rng.standard_normal(artists * listeners)))
     pair = np.arange(len(plays))
     rows = {
-        "listener_id": _ids("l", pair),
-        "artist_id": _ids("a", pair // listeners),
+        "listener_id": ids("l", pair),
+        "artist_id": ids("a", pair // listeners),
         "plays": plays.astype(np.int64),
         "rung": np.full(len(pair), "light"),
     }
-    found = artist_fans(_frame(spark, FAN_LADDER, rows), spark.createDataFrame([], SILVER_TRACKS.ddl), dates=(DAY,))
+    found = artist_fans(frame(spark, FAN_LADDER, rows), spark.createDataFrame([], SILVER_TRACKS.ddl), dates=(DAY,))
     shares = found.where("artist_id <> 'all'").select("top_share", "top_low", "top_high").toPandas().to_numpy()
-    return _apart(shares[:, 0] - SHARE), _rate(int(((shares[:, 1] <= SHARE) & (shares[:, 2] >= SHARE)).sum()), len(shares))
+    return apart(shares[:, 0] - SHARE), rate(int(((shares[:, 1] <= SHARE) & (shares[:, 2] >= SHARE)).sum()), len(shares))
 
 
 def hazard(spark: SparkSession, rng: np.random.Generator, weeks: int, listeners: int = 200) -> tuple[Measured, Measured]:
     """Return the farthest mean hazard from its planted value, and the worst coverage; a listener moves with every second artist alike."""
-    artists, apart = 5, 3 * STEP  # days between two weeks that are drawn
+    artists, step = 5, 3 * STEP  # days between two weeks that are drawn
     shape = (weeks, listeners, artists)
     late = rng.random(shape) < 0.5  # stood there two weeks ago already
     chance = np.broadcast_to(rng.random((weeks, listeners, 1)), shape)
     chance = np.where(rng.random(shape) < 0.5, chance, rng.random(shape))
     to = (chance[..., None] > np.cumsum(HAZARDS, axis=1)[late.astype(int)]).sum(axis=-1).ravel()
     pair = np.arange(to.size)
-    dates = np.datetime64(DAY) - (pair // (listeners * artists) * apart).astype("timedelta64[D]")
-    names = {"listener_id": _ids("l", pair // artists), "artist_id": _ids("a", pair % artists)}
+    dates = np.datetime64(DAY) - (pair // (listeners * artists) * step).astype("timedelta64[D]")
+    names = {"listener_id": ids("l", pair // artists), "artist_id": ids("a", pair % artists)}
     stay = to != WAYS.index(GONE)
 
     def ladder(weeks_ago: int, rungs: NDArray[np.str_], kept: NDArray[np.bool_]) -> DataFrame:
         there = dates[kept] - np.timedelta64(weeks_ago * STEP, "D")
-        return _frame(spark, FAN_LADDER, {"date": there, **{name: one[kept] for name, one in names.items()}, "rung": rungs[kept]})
+        return frame(spark, FAN_LADDER, {"date": there, **{name: one[kept] for name, one in names.items()}, "rung": rungs[kept]})
 
     everywhere = np.full(len(pair), fill_value=True)
     rungs = ladder(0, np.array([*WAYS, "light"])[to], stay).unionByName(ladder(1, np.full(len(pair), "light"), everywhere))
     rungs = rungs.unionByName(ladder(2, np.where(late.ravel(), "light", "moderate"), everywhere))
-    asked = tuple(DAY - timedelta(days=apart * week) for week in range(weeks))
+    asked = tuple(DAY - timedelta(days=step * week) for week in range(weeks))
     found = fan_transitions(rungs, dates=asked).where(F.col("to_rung").isin(*WAYS)).toPandas()
     errors, covers = [], []
     for time, hazards in ((ANY, HAZARDS.mean(axis=0)), (1, HAZARDS[0]), (2, HAZARDS[1])):
         for way, planted in zip(WAYS, hazards, strict=True):
             mine = found[(found.to_rung == way) & (found.weeks == time)]
-            errors.append(_apart(mine.hazard.to_numpy() - planted))
-            covers.append(_rate(int(((mine.low <= planted) & (mine.high >= planted)).sum()), weeks))
+            errors.append(apart(mine.hazard.to_numpy() - planted))
+            covers.append(rate(int(((mine.low <= planted) & (mine.high >= planted)).sum()), weeks))
     return max(errors, key=lambda one: one.high), min(covers, key=lambda one: one.low)
-
-
-def _frame(spark: SparkSession, table: Table, columns: dict[str, NDArray[np.generic]]) -> DataFrame:
-    schema, rows = arrow_schema(table), len(columns["listener_id"])
-    plain = {
-        "string": "x",
-        "bigint": 0,
-        "int": 0,
-        "double": 0.5,
-        "date": DAY,
-        "timestamp": datetime(2026, 1, 1, tzinfo=UTC),
-        "boolean": False,
-    }
-    given = {name: pa.array(one).cast(schema.field(name).type) for name, one in columns.items()}
-    filled = {c.name: pa.repeat(pa.scalar(plain[c.dtype], schema.field(c.name).type), rows) for c in table.columns if c.required}
-    return spark.createDataFrame(pa.table({name: (filled | given)[name] for name in table.names if name in filled | given}))
-
-
-def _ids(letter: str, numbers: NDArray[np.int64]) -> NDArray[np.str_]:
-    return np.char.add(letter, numbers.astype(str))
-
-
-def _rate(hits: int, of: int) -> Measured:
-    """Return a share with Wilson's interval."""
-    z2 = 1.96**2
-    share = hits / of
-    middle, half = (share + z2 / (2 * of)) / (1 + z2 / of), sqrt(z2 * (share * (1 - share) / of + z2 / (4 * of * of))) / (1 + z2 / of)
-    return Measured(share, max(middle - half, 0.0), min(middle + half, 1.0))
-
-
-def _apart(differences: NDArray[np.float64]) -> Measured:
-    """Return how far a mean difference lies from none, with its interval."""
-    middle, half = float(differences.mean()), 1.96 * float(differences.std(ddof=1)) / sqrt(len(differences))
-    ends = sorted((abs(middle - half), abs(middle + half)))
-    return Measured(abs(middle), 0.0 if abs(middle) < half else ends[0], ends[1])

@@ -13,6 +13,7 @@ import lineage
 import listeners
 import moments
 import response
+import taste
 from results import main
 from worlds import Size
 
@@ -25,6 +26,7 @@ PROGRAMS = {
     "leaks": leaks.leaks,
     "defects": intake.defects,
     "sessions": intake.sessions,
+    "taste": taste.taste,
     "moments": moments.moments,
     "effects": contexts.effects,
     "fans": fans.fans,
