@@ -75,6 +75,13 @@ def test_each_row_has_what_was_known_at_its_moment(filled: ArrowLake, tmp_path: 
     assert not [one for one in tmp_path.iterdir() if one.name.startswith(".long")]
 
 
+def test_no_rows_are_joined_to_nothing(filled: ArrowLake, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rows.csv").write_text("listener_id,event_ts\n")
+    assert answer(filled, capsys, str(tmp_path / "rows.csv"), "--out", str(tmp_path / "out"), "--columns", "plays_28d")[0] == 0
+    assert pq.read_table(tmp_path / "out").column_names == ["listener_id", "event_ts", "features_date", "plays_28d"]
+    assert pq.read_table(tmp_path / "out").num_rows == 0
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -126,10 +126,9 @@ def _known(lake: ArrowLake, rows: pa.Table, columns: tuple[str, ...], within: ti
 
     ends = pc.min_max(rows[MOMENT]).as_py()
     dates = sorted(map(date.fromisoformat, lake.files(USER_FEATURES)))
-    if ends["min"] is not None:
-        needed = [day for day in dates if ends["min"].date() - within - timedelta(days=1) <= day <= ends["max"].date()]
-        dates = needed or dates[:1]
-    return as_of(rows[LISTENER], rows[MOMENT], [_part(lake, day, columns) for day in dates], within)
+    first, last = (ends[name] and ends[name].date() for name in ("min", "max"))
+    needed = [day for day in dates if first and first - within - timedelta(days=1) <= day <= last]
+    return as_of(rows[LISTENER], rows[MOMENT], [_part(lake, day, columns) for day in needed or dates[:1]], within)
 
 
 def _part(lake: ArrowLake, day: date, columns: tuple[str, ...]) -> Part:
