@@ -22,7 +22,7 @@ Whole = npt.NDArray[np.int64]
 class Part:
     """Some of what there is to know, one row a fact: `clocks` reads whose it is, and the moments from which on it held and was known.
 
-    `values` reads what it says, rows in the same order. Both are asked once; of what no row needs nothing but clocks is held in memory.
+    `values` reads what it says, rows in the same order, and is asked only where a row takes some: of other parts only clocks are in memory.
     """
 
     clocks: Callable[[], pa.Table]
